@@ -1,0 +1,145 @@
+"""The calibrated classifier of one target: linear models, boosted trees and neighbours, pooled as log-odds.
+
+The pool's weights, one bias a label and thereby the calibration were fitted on out-of-fold scores; the weights of the
+linear models are merged into one matrix, so that pooling them costs nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+import scipy.sparse as sparse
+from numpy.typing import NDArray
+
+from features.neighbours import Neighbours, NeighbourVotes
+from features.taxonomy import Target, TargetKind
+from features.vectorizer import FeatureRow, FloatArray, IntArray
+
+# Below this a tree model's probability says no more than "never seen": its logarithm must not drown the others.
+LEAST_PROBABILITY = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class BoostedTrees:
+    """A LightGBM model over the counts of a few chosen features, and its weight in the pool."""
+
+    booster: lightgbm.Booster
+    columns: IntArray
+    weight: float
+
+    def log_probabilities(self, rows: sparse.csr_matrix) -> FloatArray:
+        """Return the floored log-probabilities, shape (rows, labels), of counts over `columns`."""
+        probabilities = np.asarray(self.booster.predict(rows, num_threads=1), np.float64)
+        if probabilities.ndim == 1:
+            probabilities = np.column_stack([1 - probabilities, probabilities])
+        return np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetClassifier:
+    """Calibrated probabilities of one target's labels.
+
+    `weights` (features, labels) and `bias` (labels,) act on the tf-idf values, `boosted` on the counts, `voting`
+    on the nearest training tickets.
+    """
+
+    target: Target
+    weights: NDArray[np.float32]
+    bias: FloatArray
+    boosted: BoostedTrees | None
+    voting: NeighbourVotes | None = None
+
+    def scores(
+        self, rows: Sequence[FeatureRow], values: Sequence[FloatArray], neighbours: Sequence[Neighbours]
+    ) -> FloatArray:
+        """Return the pooled log-odds scores, shape (rows, labels).
+
+        Takes for each ticket its row, the tf-idf values of that row, and its neighbours (none where nobody votes).
+        """
+        scores = np.stack([value @ self.weights[row.ids] for row, value in zip(rows, values, strict=True)]) + self.bias
+        return self._with_others(scores, rows, neighbours)
+
+    def variant_scores(
+        self, ids: IntArray, counts: FloatArray, values: FloatArray, neighbours: Sequence[Neighbours]
+    ) -> FloatArray:
+        """Return the scores of variants of one ticket over the same features; `counts` and `values` (variants, ids)."""
+        rows = [FeatureRow(ids[present], count[present]) for count, present in zip(counts, counts > 0, strict=True)]
+        return self._with_others(np.asarray(values @ self.weights[ids] + self.bias, np.float64), rows, neighbours)
+
+    def _with_others(
+        self, linear: FloatArray, rows: Sequence[FeatureRow], neighbours: Sequence[Neighbours]
+    ) -> FloatArray:
+        scores = linear
+        if self.boosted is not None:
+            scores = scores + self.boosted.weight * self.boosted.log_probabilities(self._chosen_counts(rows))
+        if self.voting is not None:
+            scores = scores + self.voting.weight * self.voting.scores(neighbours)
+        return scores
+
+    def _chosen_counts(self, rows: Sequence[FeatureRow]) -> sparse.csr_matrix:
+        """Return the counts of the features that the trees look at, shape (rows, len(columns))."""
+        assert self.boosted is not None
+        columns = self.boosted.columns
+        indices, data, starts = [], [], [0]
+        for row in rows:
+            places = np.searchsorted(columns, row.ids)
+            places[places == len(columns)] = 0
+            chosen = columns[places] == row.ids if len(columns) else np.zeros(len(row.ids), bool)
+            indices.append(places[chosen])
+            data.append(row.counts[chosen])
+            starts.append(starts[-1] + int(chosen.sum()))
+        return sparse.csr_matrix(
+            (np.concatenate(data), np.concatenate(indices).astype(np.int32), np.array(starts, np.int32)),
+            shape=(len(rows), len(columns)),
+        )
+
+    def to_plain(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]], str | None]:
+        """Return a JSON-able description, the arrays, and LightGBM's own text where there are trees."""
+        description: dict[str, Any] = {
+            "name": self.target.name,
+            "kind": self.target.kind.value,
+            "labels": list(self.target.labels),
+            "boosted_weight": None if self.boosted is None else self.boosted.weight,
+            "voting_weight": None if self.voting is None else self.voting.weight,
+        }
+        arrays: dict[str, NDArray[Any]] = {"weights": self.weights, "bias": self.bias}
+        if self.voting is not None:
+            arrays |= {"voting_labels": self.voting.labels, "voting_shares": self.voting.shares}
+        if self.boosted is None:
+            return description, arrays, None
+        arrays["columns"] = self.boosted.columns
+        return description, arrays, self.boosted.booster.model_to_string()
+
+    @classmethod
+    def from_plain(
+        cls, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], trees: str | None
+    ) -> TargetClassifier:
+        """Rebuild a classifier from what `to_plain` gave."""
+        target = Target(description["name"], TargetKind(description["kind"]), tuple(description["labels"]))
+        boosted, voting = None, None
+        if description["voting_weight"] is not None:
+            voting = NeighbourVotes(
+                arrays["voting_labels"], arrays["voting_shares"], float(description["voting_weight"])
+            )
+        if trees is not None:
+            boosted = BoostedTrees(
+                lightgbm.Booster(model_str=trees), arrays["columns"], float(description["boosted_weight"])
+            )
+        return cls(target, arrays["weights"], arrays["bias"], boosted, voting)
+
+
+def probabilities(scores: FloatArray) -> FloatArray:
+    """Return the probabilities of scores, each row summing to one."""
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float64)
+
+
+def log_odds(scores: FloatArray, *, label: int) -> FloatArray:
+    """Return the log-odds of one label against all others, one value a row."""
+    others = np.delete(scores, label, axis=1)
+    highest = others.max(axis=1)
+    return np.asarray(scores[:, label] - highest - np.log(np.exp(others - highest[:, None]).sum(axis=1)), np.float64)

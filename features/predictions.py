@@ -1,0 +1,87 @@
+"""What a model says of a ticket: ranked labels with reasons, articles and similar tickets.
+
+Knows nothing of decisions: what may be done with a prediction is `features.decisions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RankedLabel:
+    """A label and its calibrated probability."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A part of the ticket that speaks for the predicted label.
+
+    `weight` is the fall of the label's log-odds when the part is deleted from the ticket (natural
+    logarithm): it can be checked by deleting the part and scoring again.
+    """
+
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The labels of one target, most probable first; their probabilities sum to one."""
+
+    target: str
+    ranking: tuple[RankedLabel, ...]
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The most probable label."""
+        return self.ranking[0].label
+
+    @property
+    def probability(self) -> float:
+        """The probability of the most probable label."""
+        return self.ranking[0].probability
+
+
+@dataclass(frozen=True, slots=True)
+class RankedArticle:
+    """An article that may solve the ticket; `score` orders articles and lies between 0 and 1."""
+
+    id: str
+    title: str
+    url: str
+    score: float
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarTicket:
+    """A past ticket near to this one; `score` is a cosine between 0 and 1."""
+
+    id: str
+    score: float
+    labels: Mapping[str, str]
+    article_ids: tuple[str, ...]
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTicket:
+    """All that a model says of one ticket.
+
+    `predictions` holds the targets that were scored; `failures` names, for a target that failed
+    alone, why. `warnings` are sentences for the caller.
+    """
+
+    ticket_id: str
+    language: str
+    predictions: Mapping[str, Prediction]
+    failures: Mapping[str, str]
+    articles: tuple[RankedArticle, ...] = ()
+    similar_tickets: tuple[SimilarTicket, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,61 @@
+"""What may be done with a prediction, by the thresholds alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.decisions import WITHOUT_PROMISE, DecisionKind, Policy, decide
+from features.predictions import Prediction, RankedLabel
+
+_CHANCES = st.floats(0, 1)
+
+
+def _prediction(probability: float) -> Prediction:
+    return Prediction("category", (RankedLabel("network", probability), RankedLabel("account", 1 - probability)))
+
+
+@pytest.mark.parametrize(
+    ("probability", "policy", "kind", "because"),
+    [
+        (0.49, WITHOUT_PROMISE, DecisionKind.ABSTAIN, "below 0.50: more likely wrong than right"),
+        (0.50, WITHOUT_PROMISE, DecisionKind.SUGGEST, "no promise has been made for this target"),
+        (1.00, WITHOUT_PROMISE, DecisionKind.SUGGEST, "no promise has been made for this target"),
+        (0.91, Policy(autofill_from=0.95), DecisionKind.SUGGEST, "below the threshold 0.95"),
+        (0.95, Policy(autofill_from=0.95), DecisionKind.AUTOFILL, "at or above the threshold 0.95"),
+        (0.30, Policy(autofill_from=0.2), DecisionKind.ABSTAIN, "below 0.50: more likely wrong than right"),
+        (0.30, Policy(suggest_from=0.2), DecisionKind.SUGGEST, "no promise has been made for this target"),
+    ],
+)
+def test_a_decision_follows_the_thresholds(
+    probability: float, policy: Policy, kind: DecisionKind, because: str
+) -> None:
+    """Below the first threshold the model abstains, from the second on it may act, between them it suggests."""
+    decision = decide(_prediction(probability), policy)
+    assert (decision.kind, decision.because) == (kind, because)
+
+
+def test_nothing_runs_unattended_without_a_promise() -> None:
+    """However sure the model is, it only suggests until a lead has made a promise."""
+    assert decide(_prediction(1.0)).kind is DecisionKind.SUGGEST
+
+
+@given(low=_CHANCES, high=_CHANCES, suggest_from=_CHANCES, autofill_from=st.none() | _CHANCES)
+def test_more_confidence_never_weakens_a_decision(
+    low: float, high: float, suggest_from: float, autofill_from: float | None
+) -> None:
+    """Of two predictions the more probable one gets at least as strong a decision."""
+    strength = [DecisionKind.ABSTAIN, DecisionKind.SUGGEST, DecisionKind.AUTOFILL]
+    policy = Policy(suggest_from, autofill_from)
+    weaker, stronger = (decide(_prediction(chance), policy).kind for chance in sorted((low, high)))
+    assert strength.index(weaker) <= strength.index(stronger)
+
+
+@pytest.mark.parametrize("probability", [0.4999, 0.9499])
+def test_a_sentence_is_true_as_written(probability: float) -> None:
+    """A probability just below a threshold is not rounded up to it: the sentence names the threshold alone."""
+    sentence = decide(_prediction(probability), Policy(autofill_from=0.95)).because
+    assert re.findall(r"\d\.\d+", sentence) == [f"{0.5 if probability < 0.5 else 0.95:.2f}"]
