@@ -1,0 +1,373 @@
+"""The verbs of a data scientist: train, compare, promote, rollback. They parse, call one function and render."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from features.errors import HistoryError, InvalidRowsError, RecipeError
+
+if TYPE_CHECKING:
+    from features.history import ColumnMapping
+    from training.datasets import HistoryTable
+    from training.fit import Trained
+    from training.recipe import Recipe
+    from training.registry import VersionSummary
+
+DEFAULT_MODEL = "ticket-triage"
+# LightGBM keeps a seed in 31 bits.
+MOST_SEED = 2**31 - 1
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+ModelName = Annotated[str, typer.Option("--model", help="Name of the registered model.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the training verbs to the command."""
+    app.command()(train)
+    app.command()(compare)
+    app.command()(promote)
+    app.command()(rollback)
+
+
+def train(
+    history: Annotated[Path | None, typer.Option(help="Tickets: CSV, TSV, Parquet, JSON lines or Excel.")] = None,
+    articles: Annotated[Path | None, typer.Option(help="Knowledge-base articles, in the same formats.")] = None,
+    map: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=COLUMN", help="A field of a ticket and the column that holds it.")
+    ] = None,
+    map_article: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=COLUMN", help="The same for the fields of an article.")
+    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="A mapping of a history saved as TOML.")] = None,
+    save_mapping: Annotated[Path | None, typer.Option(help="Save the mapping of the history as TOML.")] = None,
+    recipe: Annotated[str, typer.Option(help="fast, balanced, or a TOML file.")] = "balanced",
+    split_column: Annotated[
+        str | None, typer.Option(help="Column that says which tickets are the test part (true or test).")
+    ] = None,
+    default: Annotated[
+        list[str] | None, typer.Option(metavar="TARGET=VALUE", help="A value that nobody chose: it is no label.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TARGET:COLUMN=VALUE", help="Labels of the target count in these rows only."),
+    ] = None,
+    order: Annotated[
+        list[str] | None, typer.Option(metavar="TARGET=A,B,C", help="The labels of a scale, most pressing first.")
+    ] = None,
+    glossary: Annotated[Path | None, typer.Option(help="The site's own words, as TOML.")] = None,
+    drop_invalid: Annotated[
+        bool, typer.Option("--drop-invalid", help="Go on without rows that break a check.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Write every failing row to this CSV file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of everything random.")] = 0,
+    register: Annotated[bool, typer.Option(help="Log the run and register the version in MLflow.")] = True,
+    output: Annotated[Path | None, typer.Option(help="Also write the bundle to this new folder.")] = None,
+    model: ModelName = DEFAULT_MODEL,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on a history of tickets, on articles, or on both."""
+    started = time.perf_counter()
+    from features.glossary import Glossary
+    from training.datasets import read_articles
+    from training.fit import fit_bundle
+    from training.progress import Progress
+
+    if history is None and articles is None:
+        raise HistoryError("There is nothing to learn from: give --history FILE, --articles FILE, or both.")
+    if output is not None:
+        _require_new_folder(output)
+    chosen_recipe = _recipe(recipe, orders=order or [])
+    try:
+        table = None
+        if history is not None:
+            columns = _mapping(map or [], mapping, save_to=save_mapping)
+            table = _history(
+                history, columns, defaults=default or [], only=only or [], split_column=split_column, drop=drop_invalid
+            )
+        article_table = None
+        if articles is not None:
+            article_table = read_articles(
+                articles, mapping=_article_mapping(map_article or []), drop_invalid=drop_invalid
+            )
+    except InvalidRowsError as error:
+        _write_report(error.report, report)
+        raise
+    for read in (table, article_table):
+        if read is not None and read.report:
+            _write_report(read.report, report)
+    trained = fit_bundle(
+        table,
+        article_table,
+        recipe=chosen_recipe,
+        seed=seed,
+        given_split=None if table is None or split_column is None else table.kept_columns[split_column],
+        glossary=Glossary.from_toml(glossary) if glossary else None,
+        progress=Progress(is_shown=True),
+    )
+    if output is not None:
+        with _writing(output):
+            trained.bundle.save(output)
+    tables = [("history", history, table), ("articles", articles, article_table)]
+    version = _register(trained, model, tables) if register else None
+    result = _result(trained, version=version, seconds=time.perf_counter() - started)
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        print(_summary(trained, result, model=model))
+
+
+def compare(model: ModelName = DEFAULT_MODEL, as_json: AsJson = False) -> None:
+    """Show the registered versions side by side."""
+    from training.registry import default_tracking_uri, list_versions
+
+    versions = list_versions(tracking_uri=default_tracking_uri(os.environ), model_name=model)
+    if as_json:
+        print(json.dumps([_version_json(version) for version in versions], ensure_ascii=False))
+        return
+    for version in versions:
+        print(_version_line(version))
+
+
+def promote(
+    version: Annotated[str, typer.Argument(help="The version that is to answer from now on.")] = "challenger",
+    model: ModelName = DEFAULT_MODEL,
+    force: Annotated[bool, typer.Option("--force", help="Promote although the gate says no.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version the champion, if the gate lets it pass; without a number, the latest one trained."""
+    from training import registry
+    from training.gates import judge
+
+    where = {"tracking_uri": registry.default_tracking_uri(os.environ), "model_name": model}
+    verdict = judge(registry.version_scorecard(version, **where), registry.champion_scorecard(**where))
+    is_promoted = verdict.passed or force
+    champion = registry.promote(version, **where) if is_promoted else None
+    if as_json:
+        findings = [{"sentence": finding.sentence, "passed": finding.passed} for finding in verdict.findings]
+        print(
+            json.dumps(
+                {
+                    "promoted": is_promoted,
+                    "champion": None if champion is None else champion.version,
+                    "gate_passed": verdict.passed,
+                    "findings": findings,
+                },
+                ensure_ascii=False,
+            )
+        )
+    else:
+        for finding in verdict.findings:
+            print(f"  {'ok' if finding.passed else 'NO'}  {finding.sentence}")
+        if champion is not None:
+            print(f"Version {champion.version} of {model} is the champion.")
+        else:
+            print("Not promoted: the gate says no. Train again, or promote all the same with --force.")
+    if not is_promoted:
+        raise typer.Exit(1)
+
+
+def rollback(model: ModelName = DEFAULT_MODEL, as_json: AsJson = False) -> None:
+    """Make the champion before the present one the champion again."""
+    from training import registry
+
+    version = registry.rollback(tracking_uri=registry.default_tracking_uri(os.environ), model_name=model).version
+    if as_json:
+        print(json.dumps({"model": model, "champion": version}))
+    else:
+        print(f"Version {version} of {model} is the champion again.")
+
+
+def has_champion(model: str = DEFAULT_MODEL) -> bool:
+    """Tell whether a model answers already."""
+    from training.registry import champion_scorecard, default_tracking_uri
+
+    return champion_scorecard(tracking_uri=default_tracking_uri(os.environ), model_name=model) is not None
+
+
+def _recipe(name: str, *, orders: list[str]) -> Recipe:
+    from dataclasses import replace
+
+    from training.labels import require_target
+    from training.recipe import load_recipe
+
+    recipe = load_recipe(name)
+    stated = dict(recipe.orders)
+    for option in orders:
+        target, separator, labels = option.partition("=")
+        if not separator or not labels:
+            raise RecipeError(f"'{option}' states no order. Write TARGET=A,B,C, most pressing first.")
+        require_target(target)
+        stated[target] = tuple(label.strip() for label in labels.split(","))
+    return replace(recipe, orders=stated)
+
+
+def _mapping(options: list[str], saved: Path | None, *, save_to: Path | None) -> ColumnMapping:
+    from features.history import TICKET_FIELDS, ColumnMapping
+
+    mapping = ColumnMapping.from_toml(saved, known_fields=TICKET_FIELDS) if saved else ColumnMapping()
+    mapping = mapping.merged(ColumnMapping.from_options(options, known_fields=TICKET_FIELDS))
+    if save_to is not None:
+        with _writing(save_to):
+            save_to.write_text(mapping.to_toml(), encoding="utf-8")
+    return mapping
+
+
+def _article_mapping(options: list[str]) -> ColumnMapping:
+    from features.history import ARTICLE_FIELDS, ColumnMapping
+
+    return ColumnMapping.from_options(options, known_fields=ARTICLE_FIELDS)
+
+
+def _history(
+    path: Path,
+    mapping: ColumnMapping,
+    *,
+    defaults: list[str],
+    only: list[str],
+    split_column: str | None,
+    drop: bool,
+) -> HistoryTable:
+    from training.datasets import read_history
+    from training.labels import LabelRestriction
+
+    values: dict[str, str] = {}
+    for option in defaults:
+        target, separator, value = option.partition("=")
+        if not separator:
+            raise RecipeError(f"'{option}' names no default. Write TARGET=VALUE, as in --default priority=Medium.")
+        values[target] = value
+    return read_history(
+        path,
+        mapping=mapping,
+        drop_invalid=drop,
+        defaults=values,
+        restrictions=[LabelRestriction.from_option(option) for option in only],
+        keep_columns=[split_column] if split_column else [],
+    )
+
+
+def _write_report(problems: Any, path: Path | None) -> None:
+    from training.row_reports import render_report, write_report
+
+    print(render_report(problems), file=sys.stderr)
+    if path is not None:
+        write_report(problems, path)
+        print(f"All {len(problems):,} are in '{path}'.", file=sys.stderr)
+
+
+def _require_new_folder(path: Path) -> None:
+    if path.exists():
+        raise HistoryError(f"'{path}' exists already. Name a new folder with --output.")
+    if not path.absolute().parent.is_dir():
+        raise HistoryError(f"The folder of '{path}' does not exist. Name a new folder in one that does with --output.")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn a failure to write into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise HistoryError(f"'{path}' cannot be written: {error.strerror or error}. Name another place.") from None
+
+
+def _register(trained: Trained, model: str, tables: Sequence[tuple[str, Path | None, Any]]) -> str:
+    from training.datasets import fingerprint
+    from training.registry import DataSource, default_tracking_uri, log_and_register
+
+    registered = log_and_register(
+        trained,
+        model_name=model,
+        tracking_uri=default_tracking_uri(os.environ),
+        sources=[
+            DataSource(path.name, role, fingerprint(table.rows), len(table.rows))
+            for role, path, table in tables
+            if path is not None
+        ],
+    )
+    return registered.version
+
+
+def _result(trained: Trained, *, version: str | None, seconds: float) -> dict[str, Any]:
+    metrics = dict(trained.bundle.manifest.metrics)
+    articles = metrics.pop("articles", None)
+    result: dict[str, Any] = {
+        "model_version": version,
+        "seconds": round(seconds, 2),
+        "tickets": dict(trained.bundle.manifest.parts),
+        "targets": metrics,
+        "excluded_labels": [
+            {"target": each.target, "label": each.label, "tickets": each.tickets_count} for each in trained.excluded
+        ],
+        "warnings": list(trained.warnings),
+    }
+    if articles is not None:
+        result["articles"] = articles
+    return result
+
+
+def _summary(trained: Trained, result: dict[str, Any], *, model: str) -> str:
+    lines = [*trained.warnings]
+    lines += [
+        f"'{each.label}' of {each.target} is left out: {each.tickets_count} tickets are too few."
+        for each in trained.excluded
+    ]
+    counts = result["tickets"]
+    lines.append(
+        f"{counts['read']:,} tickets read: {counts['train']:,} to train, {counts['evidence']:,} as evidence, "
+        f"{counts['test']:,} to test, {counts['invalid']:,} invalid, {counts['duplicates']:,} repeated."
+    )
+    if result["targets"]:
+        lines.append(f"{'target':<10}{'accuracy':>10}{'baseline':>10}{'macro F1':>10}{'baseline':>10}{'majority':>10}")
+    for name, figures in result["targets"].items():
+        plain = figures["baseline"]
+        lines.append(
+            f"{name:<10}{figures['accuracy']:>10.3f}{plain['accuracy']:>10.3f}{figures['macro_f1']:>10.3f}"
+            f"{plain['macro_f1']:>10.3f}{figures['majority']:>10.3f}"
+        )
+    found = result.get("articles", {})
+    if "recall_at_5" in found:
+        lines.append(
+            f"The right article is among the first five for {found['recall_at_5']:.0%} "
+            f"of {found['tickets']} test tickets ({found['baseline']['recall_at_5']:.0%} from the articles alone)."
+        )
+    version = result["model_version"]
+    lines.append(
+        f"Version {version} of {model} is registered; {result['seconds']:.1f} s."
+        if version
+        else f"Not registered; {result['seconds']:.1f} s."
+    )
+    return "\n".join(lines)
+
+
+def _accuracies(version: VersionSummary) -> dict[str, float]:
+    return {
+        name.removesuffix("/accuracy"): value
+        for name, value in version.metrics.items()
+        if name.count("/") == 1 and name.endswith("/accuracy")
+    }
+
+
+def _version_json(version: VersionSummary) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "created_at": version.created_at.isoformat(),
+        "aliases": list(version.aliases),
+        "tags": dict(version.tags),
+        "accuracy": _accuracies(version),
+    }
+
+
+def _version_line(version: VersionSummary) -> str:
+    figures = ", ".join(f"{target} {value:.3f}" for target, value in _accuracies(version).items())
+    aliases = f" [{', '.join(version.aliases)}]" if version.aliases else ""
+    return f"version {version.version}{aliases}  {version.created_at:%Y-%m-%d %H:%M}  {figures}"

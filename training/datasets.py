@@ -1,0 +1,151 @@
+"""Reads histories of tickets and knowledge bases into rows, and takes their fingerprint.
+
+Which labels count is `training.labels`, what is learned from them `training.targets`, splits are
+`training.splits`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from features.errors import RowProblem
+from features.history import ArticleRow, ColumnMapping, HistoryRow
+from features.history_checks import article_schema, history_schema
+from features.taxonomy import TARGET_NAMES
+from training.labels import LabelRestriction, require_target, restricted, without_defaults
+from training.tables import read_checked_table
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryTable:
+    """The valid rows of a history in the file's order, and what was left out on the way.
+
+    `kept_columns` holds the file's own text of the columns asked for, `lines` the line of each row.
+    `default_counts` and `restricted_counts` tell for a target how many labels were no choice of a
+    person, and how many stand in rows where they do not count.
+    """
+
+    rows: tuple[HistoryRow, ...]
+    lines: tuple[int, ...]
+    read_count: int
+    invalid_count: int
+    duplicates_count: int
+    report: tuple[RowProblem, ...]
+    present_targets: tuple[str, ...]
+    warnings: tuple[str, ...]
+    kept_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    default_counts: Mapping[str, int] = field(default_factory=dict)
+    restricted_counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleTable:
+    """The valid rows of a knowledge base in the file's order, and what was left out on the way."""
+
+    rows: tuple[ArticleRow, ...]
+    lines: tuple[int, ...]
+    read_count: int
+    invalid_count: int
+    duplicates_count: int
+    report: tuple[RowProblem, ...]
+    warnings: tuple[str, ...]
+
+
+def read_history(
+    path: Path,
+    *,
+    mapping: ColumnMapping | None = None,
+    drop_invalid: bool = False,
+    defaults: Mapping[str, str] = _NOTHING,
+    restrictions: Sequence[LabelRestriction] = (),
+    keep_columns: Sequence[str] = (),
+    now: datetime | None = None,
+) -> HistoryTable:
+    """Read a history of tickets.
+
+    `defaults` names for a target the value that nobody chose: it is no label. `restrictions` say in
+    which rows the labels of a target count. `keep_columns` are handed on as they stand in the file.
+    No date may lie after `now`, which is the present where it is not given.
+
+    Raises HistoryError for a file or a column that cannot be used, InvalidRowsError for rows that
+    break the checks unless `drop_invalid` leaves them out, RecipeError for an unknown target.
+    """
+    now = now or datetime.now(UTC)
+    for target in (*defaults, *(restriction.target for restriction in restrictions)):
+        require_target(target)
+    table = read_checked_table(
+        path,
+        row_type=HistoryRow,
+        schema=history_schema(now=now),
+        mapping=mapping or ColumnMapping(),
+        now=now,
+        drop_invalid=drop_invalid,
+        needed_columns=(*keep_columns, *(restriction.column for restriction in restrictions)),
+    )
+    chosen = without_defaults(table.values, defaults)
+    counting = restricted(chosen.values, restrictions, cells=table.cells)
+    values = counting.values
+    return HistoryTable(
+        rows=tuple(HistoryRow(**row) for row in _as_rows(values)),
+        lines=tuple(table.cells.index.tolist()),
+        read_count=table.read_count,
+        invalid_count=table.invalid_count,
+        duplicates_count=table.duplicates_count,
+        report=table.report,
+        present_targets=tuple(name for name in TARGET_NAMES if any(values.get(name, ()))),
+        warnings=(*table.warnings, *chosen.warnings, *counting.warnings),
+        kept_columns={column: tuple(table.cells[column].tolist()) for column in keep_columns},
+        default_counts=chosen.removed_counts,
+        restricted_counts=counting.removed_counts,
+    )
+
+
+def read_articles(
+    path: Path, *, mapping: ColumnMapping | None = None, drop_invalid: bool = False, now: datetime | None = None
+) -> ArticleTable:
+    """Read a knowledge base; raises and drops as `read_history` does."""
+    now = now or datetime.now(UTC)
+    table = read_checked_table(
+        path,
+        row_type=ArticleRow,
+        schema=article_schema(now=now),
+        mapping=mapping or ColumnMapping(),
+        now=now,
+        drop_invalid=drop_invalid,
+    )
+    return ArticleTable(
+        rows=tuple(ArticleRow(**row) for row in _as_rows(table.values)),
+        lines=tuple(table.cells.index.tolist()),
+        read_count=table.read_count,
+        invalid_count=table.invalid_count,
+        duplicates_count=table.duplicates_count,
+        report=table.report,
+        warnings=table.warnings,
+    )
+
+
+def fingerprint(rows: Iterable[HistoryRow] | Iterable[ArticleRow]) -> str:
+    """Return the SHA-256 of the rows as canonical JSON; another order of rows is another fingerprint."""
+    digest = hashlib.sha256()
+    for row in rows:
+        values = {row_field.name: getattr(row, row_field.name) for row_field in fields(row)}
+        line = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_json_value)
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _json_value(value: object) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def _as_rows(values: Mapping[str, list[Any]]) -> Iterable[dict[str, Any]]:
+    return (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
