@@ -1,0 +1,52 @@
+# Everything a newcomer needs: `make demo`, `make test`. Python 3.11 or later is all that must be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help install demo test lint coverage notebooks docs bench-serving bench-retrieval clean
+
+help:  ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+# What the demo needs, and nothing of what only developers need
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install -c constraints.txt -e ".[training,serving]"
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Adding what tests and checks need ..."
+	@$(PIP) install -c constraints.txt -e ".[training,serving,dev]"
+	@touch $@
+
+install: $(VENV)/.installed  ## Set up the virtual environment
+
+demo: install  ## Train on the sample tickets, score two, serve the API (ARGS=--once ends after the two)
+	@$(BIN)/triage demo $(ARGS)
+
+test: $(VENV)/.installed-dev lint  ## Run every check and test (ARGS is handed to pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+coverage: $(VENV)/.installed-dev  ## Run the tests and demand 90 % of the three packages
+	@$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+
+notebooks: $(VENV)/.installed-dev  ## Run the notebooks from top to bottom
+	@$(BIN)/python -m pytest tests/test_notebooks.py $(ARGS)
+
+docs: $(VENV)/.installed-dev  ## Check what the documents claim: commands, replies, tables, links
+	@$(BIN)/python -m pytest tests/test_documentation.py $(ARGS)
+
+bench-serving: $(VENV)/.installed-dev  ## Time a ticket in process and over HTTP, beside MLflow's server
+	@$(BIN)/python benchmarks/serving.py
+
+bench-retrieval: $(VENV)/.installed-dev  ## Measure article retrieval beside BM25
+	@$(BIN)/python benchmarks/retrieval.py
+
+clean:  ## Remove the virtual environment and everything written at run time
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis

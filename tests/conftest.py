@@ -1,0 +1,95 @@
+"""Fixtures that several packages' tests share; what is slow to import is imported by the fixture that needs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from training.datasets import ArticleTable
+    from training.fit import Trained
+
+_DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture(scope="session")
+def sample_articles() -> ArticleTable:
+    """The articles of the sample helpdesk."""
+    from training.datasets import read_articles
+
+    return read_articles(_DATA / "sample_articles.jsonl")
+
+
+@pytest.fixture(scope="session")
+def sample_trained(sample_articles: ArticleTable) -> Trained:
+    """A model of all five targets, trained in seconds on every fourth sample ticket and all sample articles."""
+    from threadpoolctl import threadpool_limits
+
+    from training.datasets import read_history
+    from training.fit import fit_bundle
+    from training.recipe import BoostedRecipe, Recipe, SplitRecipe
+
+    history = read_history(_DATA / "sample_tickets.jsonl")
+    chosen = replace(history, rows=history.rows[::4], lines=history.lines[::4], read_count=len(history.rows[::4]))
+    recipe = Recipe(
+        name="tiny",
+        least_tickets_per_label=6,
+        restricted_groups=("security", "people-ops"),
+        boosted=BoostedRecipe(rounds=10),
+        split=SplitRecipe(folds=2),
+    )
+    # On a busy machine LightGBM's threads wait for each other twenty times as long as they compute.
+    with threadpool_limits(limits=1):
+        return fit_bundle(chosen, sample_articles, recipe=recipe, seed=7)
+
+
+@pytest.fixture(scope="session")
+def sample_bundle(sample_trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the sample model's bundle: read it, do not write into it."""
+    folder = tmp_path_factory.mktemp("sample") / "bundle"
+    sample_trained.bundle.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rewrite_manifest() -> Callable[[Path, Mapping[str, Any]], None]:
+    """Change values of a bundle's manifest, and give it the checksum that it then has to have."""
+
+    def rewrite(folder: Path, changes: Mapping[str, Any]) -> None:
+        path = folder / "manifest.json"
+        manifest = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+        manifest.pop("checksum")
+        checksum = hashlib.sha256(json.dumps(manifest, ensure_ascii=False).encode()).hexdigest()
+        path.write_text(json.dumps({**manifest, "checksum": checksum}, ensure_ascii=False), encoding="utf-8")
+
+    return rewrite
+
+
+@pytest.fixture(scope="session")
+def replace_file(
+    rewrite_manifest: Callable[[Path, Mapping[str, Any]], None],
+) -> Callable[[Path, str, bytes], None]:
+    """Put other content into a file of a bundle, and its checksum into the manifest: what only an attacker would do."""
+
+    def replace_(folder: Path, name: str, content: bytes) -> None:
+        (folder / name).write_bytes(content)
+        files = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+        rewrite_manifest(folder, {"files": {**files, name: hashlib.sha256(content).hexdigest()}})
+
+    return replace_
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An MLflow database without runs, to be written to `mlflow.db`: to make one takes MLflow seconds."""
+    from training.registry_connection import connected, default_tracking_uri
+
+    folder = tmp_path_factory.mktemp("empty")
+    with connected(default_tracking_uri({"TRIAGE_VAR_DIR": str(folder)}), doing="begin"):
+        return (folder / "mlflow.db").read_bytes()
