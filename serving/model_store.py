@@ -310,7 +310,6 @@ class MlflowModelSource:
 
         # `models:/` addresses are resolved through MLflow's own setting and nothing else.
         mlflow.set_tracking_uri(self._tracking_uri)
-        mlflow.set_registry_uri(self._tracking_uri)
         return mlflow.MlflowClient(tracking_uri=self._tracking_uri, registry_uri=self._tracking_uri)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,3 +94,21 @@ def empty_mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("empty")
     with connected(default_tracking_uri({"TRIAGE_VAR_DIR": str(folder)}), doing="begin"):
         return (folder / "mlflow.db").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def shared_datasets() -> Path:
+    """The folder of real public tickets beside the repository, which is not part of it."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "datasets"
+    if not folder.is_dir():
+        pytest.skip("the real public datasets are not here: they lie in ../shared/datasets")
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail what would be skipped where TRIAGE_TESTS_MAY_SKIP=0 says that everything a test needs must be there."""
+    report = yield
+    if report.skipped and os.environ.get("TRIAGE_TESTS_MAY_SKIP") == "0":
+        report.outcome = "failed"
+    return report

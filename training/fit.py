@@ -20,16 +20,16 @@ from features.errors import HistoryError
 from features.evidence import Evidence
 from features.glossary import Glossary
 from features.history import HistoryRow
-from features.neighbours import NO_LABEL, NeighbourIndex, Neighbours
+from features.neighbours import NO_LABEL, NeighbourIndex
 from features.preparation import PreparedTicket, Preparer
 from features.redaction import compile_site_patterns
 from features.similar_tickets import SimilarTickets
 from features.taxonomy import TARGET_NAMES, Target
-from features.vectorizer import FeatureRow, IntArray, TicketVectorizer
-from training.candidates import FeatureMatrices
+from features.vectorizer import FeatureRow, TicketVectorizer
 from training.datasets import ArticleTable, HistoryTable, fingerprint
 from training.evaluation import baseline_predictions, evaluate, evaluate_articles
 from training.near_duplicates import has_near_duplicate
+from training.parts import LabelledPart, Parts, make_part
 from training.progress import Progress
 from training.recipe import Recipe
 from training.splits import Split, split_history
@@ -46,29 +46,6 @@ class Trained:
     excluded: tuple[ExcludedLabel, ...]
     warnings: tuple[str, ...]
     label_dates: Mapping[str, tuple[tuple[datetime, str], ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The tickets of one part of a history, ready for every target; `neighbours` are training tickets near to each."""
-
-    places: NDArray[np.integer[Any]]
-    tickets: tuple[PreparedTicket, ...]
-    matrices: FeatureMatrices
-    neighbours: Sequence[Neighbours] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """A split history: what is fitted on, what is evidence, what is the test."""
-
-    train: _Part
-    evidence: _Part
-    test: _Part
-
-    def all(self) -> tuple[_Part, _Part, _Part]:
-        """Return the three parts in the order of time."""
-        return self.train, self.evidence, self.test
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +89,12 @@ def fit_bundle(
 
     vectorizer = TicketVectorizer(**asdict(recipe.vectorizer)).fit([prepared[place] for place in split.train])
     voters = NeighbourIndex.fit([prepared[place].text for place in split.train]) if recipe.neighbours else None
-    train = _part("training", split.train, prepared, vectorizer, progress=progress)
+    train = make_part("training", split.train, prepared, vectorizer, progress=progress)
     held_out, test = (
-        _part(name, places, prepared, vectorizer, voters=voters, progress=progress)
+        make_part(name, places, prepared, vectorizer, voters=voters, progress=progress)
         for name, places in (("evidence", split.evidence), ("test", split.test))
     )
-    parts = _Parts(train, held_out, test)
+    parts = Parts(train, held_out, test)
     fitted = _fit_targets(found.targets, rows, parts, vectorizer, recipe=recipe, seed=seed, progress=progress)
     _require_use(fitted.classifiers, kb_articles, warnings=fitted.warnings)
     metrics = fitted.metrics
@@ -176,26 +153,10 @@ def _split(
     )
 
 
-def _part(
-    name: str,
-    places: NDArray[np.integer[Any]],
-    prepared: Sequence[PreparedTicket],
-    vectorizer: TicketVectorizer,
-    *,
-    voters: NeighbourIndex | None = None,
-    progress: Progress,
-) -> _Part:
-    tickets = tuple(prepared[place] for place in places)
-    counts = vectorizer.counts(progress.over(tickets, doing=f"counting the {name} part", total=len(tickets)))
-    texts = [ticket.text for ticket in tickets]
-    neighbours = () if voters is None else [voters.nearest(text) for text in texts]
-    return _Part(places, tickets, FeatureMatrices(texts, counts, vectorizer.weigh_matrix(counts)), neighbours)
-
-
 def _fit_targets(
     targets: Sequence[Target],
     rows: Sequence[HistoryRow],
-    parts: _Parts,
+    parts: Parts,
     vectorizer: TicketVectorizer,
     *,
     recipe: Recipe,
@@ -208,7 +169,7 @@ def _fit_targets(
     is_repeated = has_near_duplicate(parts.test.matrices.texts, known)
     found = _Targets()
     for target in targets:
-        labelled = [_Labelled.of(part, rows, target) for part in parts.all()]
+        labelled = [LabelledPart.of(part, rows, target) for part in parts.all()]
         lacking = _lacking(target, labelled)
         if lacking:
             found.warnings.append(lacking)
@@ -232,29 +193,7 @@ def _fit_targets(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Labelled:
-    """The tickets of a part that have a label of one target: their places in the part, the labels' numbers."""
-
-    part: _Part
-    inside: IntArray
-    actual: IntArray
-
-    @classmethod
-    def of(cls, part: _Part, rows: Sequence[HistoryRow], target: Target) -> _Labelled:
-        number_of = {label: number for number, label in enumerate(target.labels)}
-        numbers = [number_of.get(getattr(rows[place], target.name), NO_LABEL) for place in part.places]
-        actual = np.array(numbers, np.int32)
-        inside = np.flatnonzero(actual != NO_LABEL).astype(np.int32)
-        return cls(part, inside, actual[inside])
-
-    @property
-    def texts(self) -> list[str]:
-        """The texts of these tickets."""
-        return [self.part.matrices.texts[place] for place in self.inside]
-
-
-def _with_all_voters(classifier: TargetClassifier, train: _Labelled, *, ticket_count: int) -> TargetClassifier:
+def _with_all_voters(classifier: TargetClassifier, train: LabelledPart, *, ticket_count: int) -> TargetClassifier:
     """Return the classifier with its votes tied to the index of the whole training part, which all targets share."""
     if classifier.voting is None:
         return classifier
@@ -263,7 +202,7 @@ def _with_all_voters(classifier: TargetClassifier, train: _Labelled, *, ticket_c
     return replace(classifier, voting=replace(classifier.voting, labels=labels))
 
 
-def _lacking(target: Target, labelled: Sequence[_Labelled]) -> str:
+def _lacking(target: Target, labelled: Sequence[LabelledPart]) -> str:
     """Return why a target cannot be trained on this split, or an empty text."""
     train, held_out, test = labelled
     present = np.bincount(train.actual, minlength=len(target.labels))
@@ -276,7 +215,7 @@ def _lacking(target: Target, labelled: Sequence[_Labelled]) -> str:
     return ""
 
 
-def _evidence(classifier: TargetClassifier, labelled: _Labelled) -> Evidence:
+def _evidence(classifier: TargetClassifier, labelled: LabelledPart) -> Evidence:
     """Return what the classifier says of a part's labelled tickets, with the code that serves them."""
     part, inside = labelled.part, labelled.inside
     matrices = part.matrices.at(inside)
@@ -291,7 +230,7 @@ def _evidence(classifier: TargetClassifier, labelled: _Labelled) -> Evidence:
 
 
 def _metrics(
-    evidence: Evidence, labelled: Sequence[_Labelled], *, is_repeated: NDArray[np.bool_], seed: int
+    evidence: Evidence, labelled: Sequence[LabelledPart], *, is_repeated: NDArray[np.bool_], seed: int
 ) -> dict[str, Any]:
     """Return the test figures beside a baseline that saw the training and the evidence part."""
     train, held_out, test = labelled
