@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from features.errors import StorageError
+from features.glossary import Glossary
 from serving import problems
 from serving.api import Services, router
 from serving.api_replies import ProblemReply
@@ -87,13 +88,20 @@ def create_model_store(
     )
 
 
+def read_glossary(settings: Settings) -> Glossary | None:
+    """Return the site's own words that the settings name, if they name any; raise RecipeError."""
+    return None if settings.glossary is None else Glossary.from_toml(settings.glossary)
+
+
 @asynccontextmanager
 async def _running(
     app: FastAPI, *, settings: Settings, telemetry: Telemetry, store: ModelStore, clock: Clock
 ) -> AsyncIterator[None]:
     """Open what the service needs, and close it in the opposite order once what was accepted is answered."""
     storage = await asyncio.to_thread(open_storage, settings.database_url)
-    triage = TriageService(models=store, recorder=storage, observer=telemetry, now=clock)
+    triage = TriageService(
+        models=store, recorder=storage, observer=telemetry, glossary=read_glossary(settings), now=clock
+    )
     idempotency = Idempotency(storage, lasts=timedelta(hours=settings.idempotency_hours), now=clock)
     app.state.authenticator = Authenticator(storage, mode=settings.auth, clock=clock)
     app.state.services = Services(settings, triage, store, storage, idempotency, telemetry)

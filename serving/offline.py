@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from features.errors import StorageError
 from serving.api_schemas import read_ticket, read_tickets
-from serving.app import create_model_store
+from serving.app import create_model_store, read_glossary
 from serving.json_body import parse_json
 from serving.model_store import ModelSource
 from serving.settings import Settings
@@ -50,6 +50,7 @@ def score_sent(
             models=store,
             recorder=recorder,
             observer=telemetry,
+            glossary=read_glossary(settings),
             first_use_timeout_seconds=_LOADING_TIMEOUT_SECONDS,
         )
         store.start()

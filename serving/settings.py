@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         description="Alias whose version of the model is served.",
         json_schema_extra=_expected("an alias of letters, digits, '_' and '-'"),
     )
+    glossary: Path | None = Field(
+        default=None,
+        description="TOML file of the site's own words, in place of the one that the model was trained with.",
+        json_schema_extra=_expected("a TOML file with a table [terms]"),
+    )
     alias_poll_seconds: float = Field(
         default=5,
         gt=0,

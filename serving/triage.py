@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 from features.answers import ModelIdentity, answer
 from features.errors import ModelUnavailableError
+from features.glossary import Glossary
 from features.tickets import Ticket
 from serving.batching import LARGEST_BATCH, MicroBatcher, Outcome
 from serving.served_models import ServedModel
@@ -91,12 +92,14 @@ class TriageService:
         models: Models,
         recorder: Recorder,
         observer: TriageObserver,
+        glossary: Glossary | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         first_use_timeout_seconds: float = FIRST_USE_TIMEOUT_SECONDS,
     ) -> None:
         self._models = models
         self._recorder = recorder
         self._observer = observer
+        self._glossary = glossary
         self._now = now
         self._first_use_timeout_seconds = first_use_timeout_seconds
         self._scoring: MicroBatcher[_Task, Answer] = MicroBatcher(
@@ -167,7 +170,7 @@ class TriageService:
 
     def _score_with(self, model: ServedModel, tasks: Sequence[_Task]) -> Sequence[Outcome[Answer]]:
         try:
-            scored = model.bundle.score([task.incoming.ticket for task in tasks])
+            scored = model.bundle.score([task.incoming.ticket for task in tasks], glossary=self._glossary)
         except Exception as error:
             # A bundle means never to raise. Should it, the other tickets of the batch are not to suffer.
             if len(tasks) == 1:

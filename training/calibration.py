@@ -36,24 +36,27 @@ def fit_pool(candidates: Sequence[FloatArray], actual: IntArray) -> Pool:
     negative; few parameters for many tickets, so that the probabilities stay honest on tickets not seen.
     """
     stacked = np.stack(candidates)
-    count, tickets, labels = stacked.shape
-    chosen = np.zeros((tickets, labels))
-    chosen[np.arange(tickets), actual] = 1.0
-
-    def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
-        weights, bias = parameters[:count], parameters[count:]
-        predicted = probabilities(np.tensordot(weights, stacked, axes=1) + bias)
-        log_loss = -np.log(np.maximum(predicted[np.arange(tickets), actual], 1e-300)).mean()
-        error = (predicted - chosen) / tickets
-        slope = np.concatenate(
-            [np.tensordot(stacked, error, axes=2), error.sum(axis=0) + _BIAS_PENALTY * bias / tickets]
-        )
-        return float(log_loss + _BIAS_PENALTY * (bias**2).sum() / (2 * tickets)), slope
-
+    count, _, labels = stacked.shape
     start = np.concatenate([np.full(count, 1.0 / count), np.zeros(labels)])
     bounds = [(0.0, None)] * count + [(None, None)] * labels
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    found = minimize(pool_loss, start, args=(stacked, actual), jac=True, method="L-BFGS-B", bounds=bounds).x
     return Pool(found[:count], found[count:])
+
+
+def pool_loss(parameters: FloatArray, stacked: FloatArray, actual: IntArray) -> tuple[float, FloatArray]:
+    """Return what a pool is fitted to make small, the log loss with a light pull of the biases to zero, and its slope.
+
+    `parameters` are the weights and then the biases, `stacked` the scores (candidates, tickets, labels).
+    """
+    count, tickets, _ = stacked.shape
+    weights, bias = parameters[:count], parameters[count:]
+    predicted = probabilities(np.tensordot(weights, stacked, axes=1) + bias)
+    places = np.arange(tickets), actual
+    log_loss = -np.log(np.maximum(predicted[places], 1e-300)).mean()
+    error = predicted / tickets
+    error[places] -= 1.0 / tickets
+    slope = np.concatenate([np.tensordot(stacked, error, axes=2), error.sum(axis=0) + _BIAS_PENALTY * bias / tickets])
+    return float(log_loss + _BIAS_PENALTY * (bias**2).sum() / (2 * tickets)), slope
 
 
 def calibration_error(probability: FloatArray, right: NDArray[np.bool_]) -> float:

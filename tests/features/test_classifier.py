@@ -46,13 +46,13 @@ def _dense(rows: list[FeatureRow]) -> NDArray[np.float64]:
     return counts
 
 
-def _booster(label_count: int) -> lightgbm.Booster:
+def _booster(label_count: int, *, rounds: int = 5) -> lightgbm.Booster:
     random = np.random.default_rng(2)
     counts = random.integers(0, 4, (300, len(COLUMNS)))
     actual = (counts[:, 0] + counts[:, 2]) % label_count
     task = {"objective": "binary"} if label_count == 2 else {"objective": "multiclass", "num_class": label_count}
     parameters = {**task, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 2}
-    return lightgbm.train(parameters, lightgbm.Dataset(counts.astype(np.float32), label=actual), num_boost_round=5)
+    return lightgbm.train(parameters, lightgbm.Dataset(counts.astype(np.float32), label=actual), num_boost_round=rounds)
 
 
 def _votes(label_count: int) -> NeighbourVotes:
@@ -131,11 +131,11 @@ def test_a_loaded_classifier_gives_the_same_scores(classifier: TargetClassifier)
 
 def test_trees_never_drown_the_others() -> None:
     """A label that the trees hold for impossible keeps a floor, so that the linear model can still speak for it."""
-    trees = _classifier().boosted
-    assert trees is not None
-    rows, _, _ = _rows(30)
-    counts = sparse.csr_matrix(_dense(rows)[:, COLUMNS])
-    assert trees.log_probabilities(counts).min() >= np.log(LEAST_PROBABILITY)
+    sure = _booster(3, rounds=300)
+    counts = sparse.csr_matrix(np.random.default_rng(2).integers(0, 4, (300, len(COLUMNS))).astype(np.float64))
+    assert np.asarray(sure.predict(counts)).min() < LEAST_PROBABILITY / 10
+    logarithms = BoostedTrees(sure, COLUMNS, 1.0).log_probabilities(counts)
+    assert logarithms.min() == pytest.approx(np.log(LEAST_PROBABILITY))
 
 
 _SCORES = st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=8).map(lambda scores: np.array([scores]))

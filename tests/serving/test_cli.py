@@ -71,6 +71,24 @@ def test_score_answers_a_file_as_the_route_does(run: Run, tmp_path: Path, shared
     assert not (tmp_path / "var" / "triage.db").exists()
 
 
+def test_a_site_glossary_is_used_without_training_anew(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A word that the model never saw counts as the word that the site's glossary says it is."""
+    known, unknown = (json.dumps({"id": "7", "body": f"{word} 접속이 안 됩니다"}) for word in ("VPN", "굴뚝망"))
+    expected = json.loads(run("score", "-", sent=known).stdout)["targets"]
+    assert json.loads(run("score", "-", sent=unknown).stdout)["targets"] != expected
+    (tmp_path / "words.toml").write_text('[terms]\nVPN = ["굴뚝망"]\n', encoding="utf-8")
+    monkeypatch.setenv("TRIAGE_GLOSSARY", str(tmp_path / "words.toml"))
+    assert json.loads(run("score", "-", sent=unknown).stdout)["targets"] == expected
+
+
+def test_a_broken_glossary_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A glossary that is not there is named, not a trace."""
+    monkeypatch.setenv("TRIAGE_GLOSSARY", "nowhere.toml")
+    assert "nowhere.toml" in refusal(run("score", "-", sent=json.dumps(TICKET)))
+
+
 def test_score_reads_standard_input_and_answers_a_list_with_a_list(run: Run) -> None:
     """A list of tickets gets a list of answers in order; Korean is written as it is."""
     result = run("score", "-", sent=json.dumps([TICKET, {"id": 43, "body": "printer jam"}]))

@@ -17,6 +17,7 @@ import pytest
 from features.answers import ModelIdentity, answer
 from features.bundle import ModelBundle
 from features.errors import ModelUnavailableError, StorageError
+from features.glossary import Glossary
 from features.predictions import ScoredTicket
 from features.tickets import Ticket
 from serving.served_models import ServedModel
@@ -96,11 +97,11 @@ class Brittle:
         self._bundle = bundle
         self._breaks_on = breaks_on
 
-    def score(self, tickets: Sequence[Ticket]) -> list[ScoredTicket]:
+    def score(self, tickets: Sequence[Ticket], *, glossary: Glossary | None = None) -> list[ScoredTicket]:
         """Score tickets unless the one is among them."""
         if any(ticket.id == self._breaks_on for ticket in tickets):
             raise ZeroDivisionError
-        return self._bundle.score(tickets)
+        return self._bundle.score(tickets, glossary=glossary)
 
 
 @pytest.fixture(scope="module")

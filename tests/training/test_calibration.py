@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import log_loss
 
 from features.classifier import probabilities
-from training.calibration import Pool, calibration_error, fit_pool
+from training.calibration import Pool, calibration_error, fit_pool, pool_loss
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int32]
@@ -30,18 +31,6 @@ def _synthetic(
     return candidates, _drawn(probabilities(pool.scores(candidates)), seed=seed + 1)
 
 
-def _loss(parameters: Array, candidates: list[Array], actual: Labels) -> float:
-    """Return what a pool is fitted to make small: the log loss and a light pull of the biases to zero."""
-    count = len(candidates)
-    scores = (
-        sum(weight * each for weight, each in zip(parameters[:count], candidates, strict=True)) + parameters[count:]
-    )
-    shifted = scores - scores.max(axis=1, keepdims=True)
-    log_chance = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    fit = -log_chance[np.arange(len(actual)), actual].mean()
-    return float(fit + (parameters[count:] ** 2).sum() / (2 * len(actual)))
-
-
 def test_a_pool_finds_its_weights_again() -> None:
     """The weights and biases that made the labels are found, and a useless candidate is not heard."""
     candidates, actual = _synthetic(tickets=20_000, weights=(0.8, 0.0, 1.5), bias=(0.5, -0.7, 0.2), seed=3)
@@ -59,19 +48,36 @@ def test_a_candidate_that_misleads_is_not_heard() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_fitted_pool_is_where_the_loss_is_flat(seed: int) -> None:
-    """The numerical gradient of the loss vanishes at the pool, so that the gradient it was fitted with is right."""
-    candidates, actual = _synthetic(tickets=400, weights=(0.6, 0.9), bias=(0.3, 0.0, -0.5, 0.4), seed=seed)
-    pool = fit_pool(candidates, actual)
-    found = np.concatenate([pool.weights, pool.bias])
-    step = 1e-5
-    gradient = [
-        (_loss(found + step * side, candidates, actual) - _loss(found - step * side, candidates, actual)) / (2 * step)
-        for side in np.eye(len(found))
+def test_the_slope_is_that_of_the_loss(seed: int) -> None:
+    """The slope by which a pool is fitted is the numerical one, wherever it is asked for."""
+    candidates, actual = _synthetic(tickets=60, weights=(0.6, 0.9), bias=(0.3, 0.0, -0.5, 0.4), seed=seed)
+    stacked, step = np.stack(candidates), 1e-6
+    parameters = np.random.default_rng(seed).normal(size=6)
+    numerical = [
+        (pool_loss(parameters + move, stacked, actual)[0] - pool_loss(parameters - move, stacked, actual)[0])
+        / (2 * step)
+        for move in step * np.eye(6)
     ]
-    assert gradient == pytest.approx(np.zeros(len(found)), abs=2e-4)
-    elsewhere = np.random.default_rng(seed).normal(scale=0.1, size=(20, len(found)))
-    assert all(_loss(found, candidates, actual) < _loss(found + move, candidates, actual) for move in elsewhere)
+    assert pool_loss(parameters, stacked, actual)[1] == pytest.approx(numerical, abs=1e-7)
+
+
+def test_the_loss_is_the_log_loss_with_a_pull_on_the_biases() -> None:
+    """The weights are free, the biases are drawn to zero, the less the more tickets there are."""
+    candidates, actual = _synthetic(tickets=50, weights=(1.0,), bias=(0.0, 0.0, 0.0), seed=6)
+    parameters = np.array([0.7, 0.2, -0.4, 0.1])
+    chances = probabilities(Pool(parameters[:1], parameters[1:]).scores(candidates))
+    expected = log_loss(actual, chances, labels=range(3)) + (0.2**2 + 0.4**2 + 0.1**2) / (2 * 50)
+    assert pool_loss(parameters, np.stack(candidates), actual)[0] == pytest.approx(expected)
+
+
+def test_no_other_pool_makes_the_labels_more_probable() -> None:
+    """Every pool beside the fitted one has a higher loss."""
+    candidates, actual = _synthetic(tickets=400, weights=(0.6, 0.9), bias=(0.3, 0.0, -0.5), seed=2)
+    pool, stacked = fit_pool(candidates, actual), np.stack(candidates)
+    found = np.concatenate([pool.weights, pool.bias])
+    moves = np.random.default_rng(1).normal(scale=0.05, size=(50, 5))
+    lowest = pool_loss(found, stacked, actual)[0]
+    assert all(lowest < pool_loss(found + move, stacked, actual)[0] for move in moves)
 
 
 def test_scores_too_large_for_an_exponential_are_pooled() -> None:

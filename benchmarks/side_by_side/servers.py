@@ -198,7 +198,7 @@ def put_load(port: int, path: str, *, bodies: Sequence[str], connections: int, k
     }
     try:
         done = subprocess.run(
-            [sys.executable, str(_HERE / "serving_load.py")],
+            [sys.executable, str(_HERE / "load.py")],
             input=_json(plan).encode(),
             capture_output=True,
             timeout=_LOAD_SECONDS,

@@ -1,4 +1,4 @@
-"""A FastAPI endpoint that does nothing: `python benchmarks/empty_endpoint.py PORT`, the floor that ours stands on.
+"""A FastAPI endpoint that does nothing, on the port that its one argument names: the floor that ours stands on.
 
 It reads a body and answers `{}` under the settings that `serving.server` gives uvicorn and Python.
 """
