@@ -317,15 +317,15 @@ def _result(trained: Trained, *, version: str | None, seconds: float) -> dict[st
 
 def _summary(trained: Trained, result: dict[str, Any], *, model: str) -> str:
     lines = [*trained.warnings]
-    lines += [
-        f"'{each.label}' of {each.target} is left out: {each.tickets_count} tickets are too few."
-        for each in trained.excluded
-    ]
+    for target in dict.fromkeys(each.target for each in trained.excluded):
+        rare = [f"{each.label} ({each.tickets_count})" for each in trained.excluded if each.target == target]
+        lines.append(f"Labels of {target} with too few tickets are left out: {', '.join(rare)}.")
     counts = result["tickets"]
-    lines.append(
-        f"{counts['read']:,} tickets read: {counts['train']:,} to train, {counts['evidence']:,} as evidence, "
-        f"{counts['test']:,} to test, {counts['invalid']:,} invalid, {counts['duplicates']:,} repeated."
-    )
+    if counts["read"]:
+        lines.append(
+            f"{counts['read']:,} tickets read: {counts['train']:,} to train, {counts['evidence']:,} as evidence, "
+            f"{counts['test']:,} to test, {counts['invalid']:,} invalid, {counts['duplicates']:,} repeated."
+        )
     if result["targets"]:
         lines.append(f"{'target':<10}{'accuracy':>10}{'baseline':>10}{'macro F1':>10}{'baseline':>10}{'majority':>10}")
     for name, figures in result["targets"].items():
@@ -340,6 +340,8 @@ def _summary(trained: Trained, result: dict[str, Any], *, model: str) -> str:
             f"The right article is among the first five for {found['recall_at_5']:.0%} "
             f"of {found['tickets']} test tickets ({found['baseline']['recall_at_5']:.0%} from the articles alone)."
         )
+    elif found:
+        lines.append(f"{found['articles']:,} articles are ranked; no test ticket names the one that solved it.")
     version = result["model_version"]
     lines.append(
         f"Version {version} of {model} is registered; {result['seconds']:.1f} s."
