@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test lint coverage notebooks docs bench-serving bench-retrieval clean
+.PHONY: help install demo test lint coverage notebooks docs bench-serving bench-tickets bench-retrieval clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -44,6 +44,9 @@ docs: $(VENV)/.installed-dev  ## Check what the documents claim: commands, repli
 
 bench-serving: $(VENV)/.installed-dev  ## Time a ticket in process and over HTTP, beside MLflow's server
 	@$(BIN)/python benchmarks/serving.py
+
+bench-tickets: $(VENV)/.installed-dev  ## Measure training on real tickets beside a plain baseline
+	@$(BIN)/python benchmarks/real_tickets.py
 
 bench-retrieval: $(VENV)/.installed-dev  ## Measure article retrieval beside BM25
 	@$(BIN)/python benchmarks/retrieval.py

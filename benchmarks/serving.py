@@ -16,7 +16,6 @@ probabilities within 1e-6, or else the exit status is 1; it is 2 where nothing c
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import platform
@@ -91,7 +90,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     registered = find_or_train(var_dir, workload)
     load_before = os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=var_dir, ignore_cleanup_errors=True) as scratch:
-        in_process, model = _in_process(registered, workload, folder=Path(scratch), count=options.requests)
+        uri, folder = registered.tracking_uri, Path(scratch) / "bundle"
+        bundle = ModelBundle.load(download_bundle(registered.version, into=folder, tracking_uri=uri))
+        model = _described(bundle, registered, workload)
+        in_process = _in_process(bundle, workload, count=options.requests)
+        del bundle  # the servers have the machine's memory to themselves
         http, same_answers = _over_http(registered, workload, folder=Path(scratch), count=options.requests)
     return {
         "machine": {
@@ -100,7 +103,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "load_before": round(load_before[0], 2),
             **{name: version_of(name) for name in ("mlflow", "fastapi", "uvicorn", "numpy")},
         },
-        "model": {"tickets_sent": workload.name, "version": registered.version, **model},
+        "model": model,
         "in_process": in_process,
         "http": http,
         "same_answers": same_answers,
@@ -110,28 +113,38 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 # --- in process ---------------------------------------------------------------------------------------------------
 
 
-def _in_process(
-    registered: Registered, workload: Workload, *, folder: Path, count: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _in_process(bundle: ModelBundle, workload: Workload, *, count: int) -> dict[str, Any]:
     say(f"In process: {count} tickets ...")
-    bundle = ModelBundle.load(
-        download_bundle(registered.version, into=folder / "bundle", tracking_uri=registered.tracking_uri)
-    )
-    tickets = [Ticket(id=row["id"], subject=row["subject"], body=row["body"]) for row in workload.rows]
-    chosen = itertools.islice(itertools.cycle(tickets), _WARM_UP + count)
-    milliseconds = []
+    chosen = [Ticket(id=row["id"], subject=row["subject"], body=row["body"]) for row in workload.part(0, count)]
+    warm_up = [Ticket(id=row["id"], subject=row["subject"], body=row["body"]) for row in workload.part(count, _WARM_UP)]
+    for ticket in warm_up:
+        bundle.score([ticket])
+    milliseconds, scored = [], []
     for ticket in chosen:
         started_at = time.perf_counter()
-        bundle.score([ticket], with_reasons=True, article_count=5, similar_count=5)
+        answered = bundle.score([ticket], with_reasons=True, article_count=5, similar_count=5)
         milliseconds.append((time.perf_counter() - started_at) * 1e3)
-    model = {
+        scored += answered
+    reasons = [len(prediction.reasons) for one in scored for prediction in one.predictions.values()]
+    return {
+        **_percentiles(milliseconds, (50, 95, 99)),
+        "tickets": count,
+        "reasons_per_target": round(float(np.mean(reasons)), 2),
+        "articles_per_ticket": round(float(np.mean([len(one.articles) for one in scored])), 2),
+        "similar_tickets_per_ticket": round(float(np.mean([len(one.similar_tickets) for one in scored])), 2),
+    }
+
+
+def _described(bundle: ModelBundle, registered: Registered, workload: Workload) -> dict[str, Any]:
+    return {
+        "tickets_sent": workload.name,
+        "version": registered.version,
         "registered_at": registered.created_at,
         "targets": [target.name for target in bundle.targets],
         "training_tickets": bundle.manifest.parts.get("train"),
         "articles": 0 if bundle.articles is None else len(bundle.articles),
         "past_tickets": 0 if bundle.similar_tickets is None else len(bundle.similar_tickets),
     }
-    return {"tickets": count, **_percentiles(milliseconds[_WARM_UP:], (50, 95, 99))}, model
 
 
 def _percentiles(milliseconds: Sequence[float], shares: Sequence[int]) -> dict[str, float]:
@@ -214,11 +227,11 @@ def _medians(rounds: Sequence[dict[str, dict[int, dict[str, float]]]]) -> dict[s
     report: dict[str, Any] = {}
     for name in ("ours", "empty", "mlflow"):
         report[name] = {}
-        for connections in CONNECTIONS:
-            seen = [figures[name][connections] for figures in rounds]
+        for number in CONNECTIONS:
+            seen = [figures[name][number] for figures in rounds]
             medians = {key: round(float(np.median([each[key] for each in seen])), 3) for key in seen[0]}
             every = [round(each["requests_per_second"], 1) for each in seen]
-            report[name][str(connections)] = {**medians, "requests_per_second_by_round": every}
+            report[name][str(number)] = {**medians, "requests_per_second_by_round": every}
     for connections in map(str, CONNECTIONS):
         for name in ("ours", "mlflow"):
             for other in ("empty", "mlflow"):
@@ -236,7 +249,9 @@ def as_markdown(report: dict[str, Any]) -> str:
     lines = [
         f"{model['tickets_sent']}, version {model['version']}: {model['training_tickets']} training tickets, "
         f"{model['past_tickets']} past tickets, {model['articles']} articles, targets {', '.join(model['targets'])}. "
-        f"{machine['cores']} cores, load {machine['load_before']} before.",
+        f"{machine['cores']} cores, load {machine['load_before']} before. In process a ticket has "
+        f"{alone['reasons_per_target']} reasons, {alone['articles_per_ticket']} articles and "
+        f"{alone['similar_tickets_per_ticket']} similar tickets.",
         "",
         "| | connections | requests/s | p50 ms | p95 ms | p99 ms | times the empty endpoint | times MLflow |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",

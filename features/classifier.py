@@ -31,12 +31,46 @@ class BoostedTrees:
     columns: IntArray
     weight: float
 
-    def log_probabilities(self, rows: sparse.csr_matrix) -> FloatArray:
+    def log_probabilities(self, rows: sparse.csr_matrix | FloatArray) -> FloatArray:
         """Return the floored log-probabilities, shape (rows, labels), of counts over `columns`."""
         probabilities = np.asarray(self.booster.predict(rows, num_threads=1), np.float64)
         if probabilities.ndim == 1:
             probabilities = np.column_stack([1 - probabilities, probabilities])
         return np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+
+    def counts_of(self, rows: Sequence[FeatureRow]) -> sparse.csr_matrix | FloatArray:
+        """Return the counts of the features that the trees look at, shape (rows, len(columns))."""
+        if len(rows) == 1:
+            return self.counts_of_variants(rows[0].ids, rows[0].counts[None, :])
+        indices, data, starts = [], [], [0]
+        for row in rows:
+            places, chosen = self._places(row.ids)
+            indices.append(places)
+            data.append(row.counts[chosen])
+            starts.append(starts[-1] + len(places))
+        return sparse.csr_matrix(
+            (np.concatenate(data), np.concatenate(indices).astype(np.int32), np.array(starts, np.int32)),
+            shape=(len(rows), len(self.columns)),
+        )
+
+    def counts_of_variants(self, ids: IntArray, counts: FloatArray) -> FloatArray:
+        """Return the same for a few rows over the same features, `counts` (rows, ids).
+
+        To make a sparse matrix takes longer than the trees take over one ticket.
+        """
+        places, chosen = self._places(ids)
+        dense = np.zeros((len(counts), len(self.columns)))
+        dense[:, places] = counts[:, chosen]
+        return dense
+
+    def _places(self, ids: IntArray) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Return in which columns the chosen ones of these features stand, and which are chosen."""
+        if not len(self.columns):
+            return np.empty(0, np.intp), np.zeros(len(ids), bool)
+        places = np.searchsorted(self.columns, ids)
+        places[places == len(self.columns)] = 0
+        chosen = self.columns[places] == ids
+        return places[chosen], chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +95,25 @@ class TargetClassifier:
         Takes for each ticket its row, the tf-idf values of that row, and its neighbours (none where nobody votes).
         """
         scores = np.stack([value @ self.weights[row.ids] for row, value in zip(rows, values, strict=True)]) + self.bias
-        return self._with_others(scores, rows, neighbours)
+        return self._with_others(scores, None if self.boosted is None else self.boosted.counts_of(rows), neighbours)
 
     def variant_scores(
         self, ids: IntArray, counts: FloatArray, values: FloatArray, neighbours: Sequence[Neighbours]
     ) -> FloatArray:
         """Return the scores of variants of one ticket over the same features; `counts` and `values` (variants, ids)."""
-        rows = [FeatureRow(ids[present], count[present]) for count, present in zip(counts, counts > 0, strict=True)]
-        return self._with_others(np.asarray(values @ self.weights[ids] + self.bias, np.float64), rows, neighbours)
+        linear = np.asarray(values @ self.weights[ids] + self.bias, np.float64)
+        chosen = None if self.boosted is None else self.boosted.counts_of_variants(ids, counts)
+        return self._with_others(linear, chosen, neighbours)
 
     def _with_others(
-        self, linear: FloatArray, rows: Sequence[FeatureRow], neighbours: Sequence[Neighbours]
+        self, linear: FloatArray, chosen: sparse.csr_matrix | FloatArray | None, neighbours: Sequence[Neighbours]
     ) -> FloatArray:
         scores = linear
-        if self.boosted is not None:
-            scores = scores + self.boosted.weight * self.boosted.log_probabilities(self._chosen_counts(rows))
+        if self.boosted is not None and chosen is not None:
+            scores = scores + self.boosted.weight * self.boosted.log_probabilities(chosen)
         if self.voting is not None:
             scores = scores + self.voting.weight * self.voting.scores(neighbours)
         return scores
-
-    def _chosen_counts(self, rows: Sequence[FeatureRow]) -> sparse.csr_matrix:
-        """Return the counts of the features that the trees look at, shape (rows, len(columns))."""
-        assert self.boosted is not None
-        columns = self.boosted.columns
-        indices, data, starts = [], [], [0]
-        for row in rows:
-            places = np.searchsorted(columns, row.ids)
-            places[places == len(columns)] = 0
-            chosen = columns[places] == row.ids if len(columns) else np.zeros(len(row.ids), bool)
-            indices.append(places[chosen])
-            data.append(row.counts[chosen])
-            starts.append(starts[-1] + int(chosen.sum()))
-        return sparse.csr_matrix(
-            (np.concatenate(data), np.concatenate(indices).astype(np.int32), np.array(starts, np.int32)),
-            shape=(len(rows), len(columns)),
-        )
 
     def to_plain(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]], str | None]:
         """Return a JSON-able description, the arrays, and LightGBM's own text where there are trees."""
@@ -140,6 +158,7 @@ def probabilities(scores: FloatArray) -> FloatArray:
 
 def log_odds(scores: FloatArray, *, label: int) -> FloatArray:
     """Return the log-odds of one label against all others, one value a row."""
-    others = np.delete(scores, label, axis=1)
+    others = scores.copy()
+    others[:, label] = -np.inf
     highest = others.max(axis=1)
     return np.asarray(scores[:, label] - highest - np.log(np.exp(others - highest[:, None]).sum(axis=1)), np.float64)

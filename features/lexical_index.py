@@ -129,8 +129,9 @@ class LexicalIndex:
         spans = [slice(*pair) for pair in zip(first.tolist(), last.tolist(), strict=True)]
         documents = np.concatenate([self.documents[span] for span in spans], dtype=np.intp)
         weights = np.concatenate([self.weights[span] for span in spans], dtype=np.float64)
-        weights *= np.repeat(query.weights[: len(terms)], last - first)
-        return np.bincount(documents, weights=weights, minlength=self.document_count) / query.norm
+        # Divided here and not in the end: there are more documents than postings of a query.
+        weights *= np.repeat(query.weights[: len(terms)] / query.norm, last - first)
+        return np.asarray(np.bincount(documents, weights=weights, minlength=self.document_count), dtype=np.float64)
 
     def exact_scores(self, query: LexicalQuery, positions: Positions) -> Floats:
         """Return the scores of a few documents by every term of the query, of shape (positions,)."""

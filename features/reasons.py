@@ -6,10 +6,12 @@ deleted, the ticket scored again, and the fall of the label's log-odds is the re
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from collections.abc import Collection, Sequence
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.classifier import TargetClassifier, log_odds
 from features.neighbours import NOBODY, NeighbourIndex, Neighbours
@@ -43,8 +45,9 @@ class TicketParts:
             part = token.text.strip(_PUNCTUATION)
             if part:
                 self._places.setdefault(part.lower(), []).append(place)
-        self._words = [(word, place) for place, token in enumerate(tokens) for word in token.words]
-        self._changes: dict[str, Counter[int]] = {}
+        self._words = [word for token in tokens for word in token.words]
+        self._first_words = [0, *itertools.accumulate(len(token.words) for token in tokens)]
+        self._changes: dict[str, tuple[list[int], list[int]]] = {}
         self._neighbours_without: dict[str, Neighbours] = {}
         self.neighbours = self._nearest(gone=())
 
@@ -68,54 +71,64 @@ class TicketParts:
         rivals[label] = 0.0
         rivals /= max(rivals.sum(), 1e-300)
         contribution = self.values * (weights[:, label] - weights @ rivals.astype(np.float32)) / self.row.counts
-        of_feature = dict(zip(self.row.ids.tolist(), contribution.tolist(), strict=True))
-        strength = {
-            part: sum(of_feature[feature] for place in places for feature in self._tokens[place].ids)
-            for part, places in self._places.items()
-        }
-        return sorted(strength, key=lambda part: -strength[part])[:_PARTS_TRIED]
+        places, part_of_feature = self._features_of_parts
+        strength = np.bincount(part_of_feature, weights=contribution[places], minlength=len(self._places))
+        parts = list(self._places)
+        return [parts[number] for number in np.argsort(-strength, kind="stable")[:_PARTS_TRIED].tolist()]
+
+    @cached_property
+    def _features_of_parts(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The features of all parts, one after another: where each stands in the row, and the number of its part."""
+        features: list[int] = []
+        part_starts = [0]
+        for places in self._places.values():
+            for place in places:
+                features.extend(self._tokens[place].ids)
+            part_starts.append(len(features))
+        part_of_feature = np.repeat(np.arange(len(self._places)), np.diff(part_starts))
+        return np.searchsorted(self.row.ids, np.array(features, np.int32)), part_of_feature
 
     def _without_each(self, parts: Sequence[str]) -> tuple[IntArray, FloatArray]:
         """Return feature ids and counts (parts, ids): the ticket without each of the parts."""
         changes = [self._change(part) for part in parts]
-        ids = np.union1d(self.row.ids, [feature for change in changes for feature in change]).astype(np.int32)
+        lost, gained = ([change[side] for change in changes] for side in (0, 1))
+        ids = self._ids_with([feature for features in gained for feature in features])
         whole = np.zeros(len(ids))
         whole[np.searchsorted(ids, self.row.ids)] = self.row.counts
-        counts = np.tile(whole, (len(parts), 1))
-        for number, change in enumerate(changes):
-            counts[number, np.searchsorted(ids, list(change))] += list(change.values())
-        return ids, counts
+        return ids, whole - _counted(lost, ids) + _counted(gained, ids)
 
-    def _change(self, part: str) -> Counter[int]:
-        """Return by how much the count of each feature changes when a part is deleted from the ticket."""
+    def _ids_with(self, gained: Sequence[int]) -> IntArray:
+        """Return the ids of the ticket's features and of the gained ones, ascending."""
+        return np.union1d(self.row.ids, np.array(gained, np.int32)) if gained else self.row.ids
+
+    def _change(self, part: str) -> tuple[list[int], list[int]]:
+        """Return the features that are lost, and those that arise, each as often, when a part is deleted."""
         change = self._changes.get(part)
         if change is None:
-            change = self._changes[part] = Counter()
-            gone = set(self._places[part])
-            for place in gone:
+            lost: list[int] = []
+            for place in self._places[part]:
                 token = self._tokens[place]
-                change.subtract(token.ids)
+                lost.extend(token.ids)
                 if token.in_subject:
-                    change.subtract(self._vectorizer.subject_ids(token.words))
-            lost, gained = self._changed_pairs(gone)
-            change.subtract(self._vectorizer.pair_ids(lost))
-            change.update(self._vectorizer.pair_ids(gained))
+                    lost.extend(self._vectorizer.subject_ids(token.words))
+            pairs_lost, pairs_gained = self._changed_pairs(self._places[part])
+            lost.extend(self._vectorizer.pair_ids(pairs_lost))
+            change = self._changes[part] = lost, self._vectorizer.pair_ids(pairs_gained)
         return change
 
-    def _changed_pairs(self, gone: set[int]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    def _changed_pairs(self, gone: Sequence[int]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the pairs of neighbouring words that are lost with some tokens, and those that arise."""
-        lost, gained = [], []
-        last_kept: str | None = None
-        for number, (word, place) in enumerate(self._words):
-            before = self._words[number - 1] if number else None
-            if before is not None and (place in gone or before[1] in gone):
-                lost.append((before[0], word))
-            if place in gone:
-                continue
-            if before is not None and before[1] in gone and last_kept is not None:
-                gained.append((last_kept, word))
-            last_kept = word
-        return lost, gained
+        words, runs = self._words, list[tuple[int, int]]()
+        for place in gone:
+            start, stop = self._first_words[place], self._first_words[place + 1]
+            if runs and runs[-1][1] == start:
+                runs[-1] = (runs[-1][0], stop)
+            elif start < stop:
+                runs.append((start, stop))
+        lost = [
+            (words[at - 1], words[at]) for start, stop in runs for at in range(max(start, 1), min(stop + 1, len(words)))
+        ]
+        return lost, [(words[start - 1], words[stop]) for start, stop in runs if start > 0 and stop < len(words)]
 
     def _neighbours(self, without: str) -> Neighbours:
         found = self._neighbours_without.get(without)
@@ -133,3 +146,11 @@ class TicketParts:
 
     def _as_written(self, part: str) -> str:
         return self._tokens[self._places[part][0]].text.strip(_PUNCTUATION)
+
+
+def _counted(rows: Sequence[Sequence[int]], ids: IntArray) -> FloatArray:
+    """Return how often each of the ids is in each row, shape (rows, ids); rows hold nothing else."""
+    places = np.searchsorted(ids, np.array([feature for row in rows for feature in row], np.int32))
+    number = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    counts = np.bincount(number * len(ids) + places, minlength=len(rows) * len(ids))
+    return counts.reshape(len(rows), len(ids)).astype(np.float64)

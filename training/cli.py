@@ -310,9 +310,7 @@ def _result(trained: Trained, *, version: str | None, seconds: float) -> dict[st
         ],
         "warnings": list(trained.warnings),
     }
-    if articles is not None:
-        result["articles"] = articles
-    return result
+    return result | {"articles": articles or {}}
 
 
 def _summary(trained: Trained, result: dict[str, Any], *, model: str) -> str:

@@ -268,7 +268,7 @@ def _articles(
     known = {article.id for article in articles}
     asked = [place for place in split.test if known.intersection(rows[place].article_ids)]
     if not asked:
-        return ranker, {}
+        return ranker, {"articles": len(articles)}
     actual = [rows[place].article_ids for place in asked]
     plain = ArticleRanker.fit(articles)
     figures = {

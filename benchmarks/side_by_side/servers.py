@@ -177,14 +177,12 @@ def _last_words(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a server and everything it started: asked first, then made to."""
+    """End a server and everything that it started: asked first, then made to."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def put_load(port: int, path: str, *, bodies: Sequence[str], connections: int, keeps_answers: bool = False) -> Measured:

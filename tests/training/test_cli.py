@@ -142,7 +142,9 @@ def test_articles_alone_can_be_trained(run: Run) -> None:
     result = run("train", "--articles", "articles.jsonl", "--no-register", "--json")
     printed = json.loads(result.stdout)
     assert (printed["targets"], printed["tickets"]["read"], printed["articles"]["articles"]) == ({}, 0, 2)
-    assert "0 tickets read" in run("train", "--articles", "articles.jsonl", "--no-register").stdout
+    shown = run("train", "--articles", "articles.jsonl", "--no-register").stdout
+    assert "2 articles are ranked" in shown
+    assert "tickets read" not in shown
 
 
 # --- what train is told -----------------------------------------------------------------------------------------------
@@ -208,7 +210,7 @@ def test_rare_labels_are_listed(train: Callable[..., Any], run: Run, folder: Pat
     )
     assert train()["excluded_labels"] == [{"target": "priority", "label": "urgent", "tickets": 3}]
     shown = run("train", "--history", "tickets.jsonl", "--recipe", "tiny.toml", "--no-register").stdout
-    assert "'urgent' of priority is left out: 3 tickets are too few." in shown
+    assert "Labels of priority with too few tickets are left out: urgent (3)." in shown
 
 
 # --- the registry -----------------------------------------------------------------------------------------------------
