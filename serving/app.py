@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 from pydantic.json_schema import models_json_schema
 
 from features.errors import StorageError
@@ -54,7 +55,9 @@ def create_app(
     store = create_model_store(
         settings, telemetry=telemetry, model_source=model_source, model_version=model_version, clock=clock
     )
-    app = FastAPI(
+    # The page at /docs brings its own scripts: a helpdesk's network need not reach any other.
+    app = FastAPIOffline(
+        redoc_url=None,
         title="Ticket triage",
         description=_DESCRIPTION,
         version=version("ticket-triage"),
