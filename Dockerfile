@@ -10,7 +10,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE triage.py ./
 COPY features/__init__.py features/
 COPY training/__init__.py training/
 COPY serving/__init__.py serving/
-RUN /opt/triage/bin/pip install -c constraints.txt ".[serving]"
+RUN /opt/triage/bin/pip install -c constraints.txt ".[serving,encoder]"
 COPY features features
 COPY training training
 COPY serving serving

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test lint coverage notebooks docs bench-serving bench-tickets bench-retrieval clean
+.PHONY: help install demo test lint coverage notebooks docs bench-accuracy bench-serving bench-tickets bench-retrieval clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -41,6 +41,9 @@ notebooks: $(VENV)/.installed-dev  ## Run the notebooks from top to bottom
 
 docs: $(VENV)/.installed-dev  ## Check what the documents claim: commands, replies, tables, links
 	@$(BIN)/python -m pytest tests/test_documentation.py $(ARGS)
+
+bench-accuracy: $(VENV)/.installed-dev  ## Train ours and its rivals on the same public tickets, side by side (ARGS=--sets ...)
+	@$(BIN)/python benchmarks/accuracy.py $(ARGS)
 
 bench-serving: $(VENV)/.installed-dev  ## Time a ticket in process and over HTTP, beside MLflow's server
 	@$(BIN)/python benchmarks/serving.py

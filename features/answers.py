@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from features.decisions import WITHOUT_PROMISE, Decision, DecisionKind, Policy, decide
@@ -24,11 +24,19 @@ def answer(
 ) -> dict[str, Any]:
     """Return the JSON answer for a scored ticket, each target decided under its policy.
 
-    A target that failed alone abstains with the reason; the others stand.
+    A target that failed alone abstains with the reason; the others stand. All abstain where the ticket is out of scope.
     """
     policies = policies or {}
     targets = {
-        name: _target_json(prediction, decide(prediction, policies.get(name, WITHOUT_PROMISE)))
+        name: _target_json(
+            prediction,
+            decide(
+                prediction,
+                policies.get(name, WITHOUT_PROMISE),
+                out_of_scope=scored.out_of_scope,
+                novelty=scored.novelty,
+            ),
+        )
         for name, prediction in scored.predictions.items()
     }
     for name, failure in scored.failures.items():
@@ -43,6 +51,7 @@ def answer(
     return {
         "ticket_id": scored.ticket_id,
         "language": scored.language,
+        "novelty": scored.novelty,
         "model": {"name": model.name, "version": model.version, "alias": model.alias},
         "targets": targets,
         "articles": [
@@ -58,11 +67,12 @@ def answer(
             }
             for similar in scored.similar_tickets
         ],
-        "warnings": list(scored.warnings),
+        "warnings": [*scored.warnings, *([f"The ticket is {scored.out_of_scope}."] if scored.out_of_scope else [])],
     }
 
 
 def _target_json(prediction: Prediction, decision: Decision) -> dict[str, Any]:
+    advised = prediction.advised
     return {
         "label": prediction.label,
         "probability": prediction.probability,
@@ -72,4 +82,5 @@ def _target_json(prediction: Prediction, decision: Decision) -> dict[str, Any]:
             {"label": ranked.label, "probability": ranked.probability} for ranked in prediction.ranking[1:]
         ],
         "reasons": [{"text": reason.text, "weight": reason.weight} for reason in prediction.reasons],
+        **({} if advised is None else {"advised": asdict(advised)}),
     }

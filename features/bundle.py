@@ -12,13 +12,18 @@ from lightgbm.basic import LightGBMError
 
 from features.article_ranker import ArticleRanker
 from features.bundle_files import BundleReader, BundleWriter
-from features.classifier import TargetClassifier, probabilities
+from features.classifier import Embedding, TargetClassifier, probabilities
+from features.costs import advice
+from features.encoder import TextEncoder, load_encoder
 from features.errors import BundleError, TriageError
 from features.evidence import Evidence
 from features.glossary import Glossary
 from features.neighbours import NeighbourIndex
+from features.novelty import Novelty
+from features.out_of_scope import out_of_scope
 from features.predictions import Prediction, RankedLabel, ScoredTicket
 from features.preparation import PreparedTicket, Preparer
+from features.priority_matrix import PriorityMatrix, Scorer, scorers
 from features.reasons import TicketParts
 from features.redaction import compile_site_patterns
 from features.similar_tickets import SimilarTickets
@@ -27,7 +32,8 @@ from features.tickets import Ticket
 from features.vectorizer import FloatArray, TicketVectorizer
 
 # Raised by one whenever the same ticket may give other features: an older bundle is then refused.
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
+_ENCODER = "encoder"
 # What reading parts that do not fit together ends in.
 _DAMAGE = (AttributeError, LookupError, TypeError, ValueError, AssertionError, LightGBMError, TriageError)
 
@@ -64,6 +70,9 @@ class ModelBundle:
     articles: ArticleRanker | None
     similar_tickets: SimilarTickets | None
     voters: NeighbourIndex | None = None
+    encoder: TextEncoder | None = None
+    novelty: Novelty | None = None
+    priority_matrix: PriorityMatrix | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -85,38 +94,59 @@ class ModelBundle:
         its `failures` and leaves the other targets alone. `glossary` takes the place of the one trained with.
         """
         preparer = Preparer(
-            self.glossary if glossary is None else glossary, compile_site_patterns(self.manifest.site_patterns)
+            self.glossary if glossary is None else glossary,
+            compile_site_patterns(self.manifest.site_patterns),
+            None if self.vectorizer is None else self.vectorizer.slips,
         )
         prepared = [preparer.prepare(ticket) for ticket in tickets]
-        predictions, failures = self._predict(prepared, with_reasons=with_reasons)
+        embeddings = [None if self.encoder is None else self.encoder.encode(one.line) for one in prepared]
+        parts = self._parts(prepared, embeddings)
+        predictions, failures = self._predict(parts, ticket_count=len(tickets), with_reasons=with_reasons)
         return [
             ScoredTicket(
                 ticket_id=ticket.id,
                 language=one.language.value,
                 predictions=predictions[place],
                 failures=failures[place],
-                articles=() if self.articles is None else self.articles.rank(one.text, count=article_count),
+                articles=()
+                if self.articles is None
+                else self.articles.rank(one.text, embedding=embeddings[place], count=article_count),
                 similar_tickets=()
                 if self.similar_tickets is None
                 else self.similar_tickets.nearest(one.text, count=similar_count, excluding=ticket.id),
                 warnings=self._warnings(one),
+                out_of_scope=self._out_of_scope(ticket),
+                novelty=self.novelty.of(parts[place].neighbours) if self.novelty is not None and parts else None,
             )
             for place, (ticket, one) in enumerate(zip(tickets, prepared, strict=True))
         ]
 
-    def _predict(
-        self, prepared: Sequence[PreparedTicket], *, with_reasons: bool
-    ) -> tuple[list[dict[str, Prediction]], list[dict[str, str]]]:
-        predictions: list[dict[str, Prediction]] = [{} for _ in prepared]
-        failures: list[dict[str, str]] = [{} for _ in prepared]
+    def _parts(self, prepared: Sequence[PreparedTicket], embeddings: Sequence[Embedding | None]) -> list[TicketParts]:
+        """Return the tickets taken apart, or nothing where no target was trained."""
         vectorizer = self.vectorizer
-        if vectorizer is None or not prepared:
-            return predictions, failures
-        parts = [
-            TicketParts(vectorizer, vectorizer.tokens(ticket), vectorizer.field_ids(ticket), voters=self.voters)
-            for ticket in prepared
+        if vectorizer is None:
+            return []
+        return [
+            TicketParts(
+                vectorizer,
+                vectorizer.tokens(ticket),
+                vectorizer.field_ids(ticket),
+                voters=self.voters,
+                encoder=self.encoder,
+                embedding=embedding,
+                typed=ticket.typed,
+            )
+            for ticket, embedding in zip(prepared, embeddings, strict=True)
         ]
-        for name, classifier in self.classifiers.items():
+
+    def _predict(
+        self, parts: Sequence[TicketParts], *, ticket_count: int, with_reasons: bool
+    ) -> tuple[list[dict[str, Prediction]], list[dict[str, str]]]:
+        predictions: list[dict[str, Prediction]] = [{} for _ in range(ticket_count)]
+        failures: list[dict[str, str]] = [{} for _ in range(ticket_count)]
+        if not parts:
+            return predictions, failures
+        for name, classifier in scorers(self.classifiers, self.priority_matrix).items():
             for place, scores in enumerate(_scores(classifier, parts)):
                 prediction = _attempt(_prediction, classifier, parts[place], scores, with_reasons)
                 if prediction is None:
@@ -125,11 +155,18 @@ class ModelBundle:
                     predictions[place][name] = prediction
         return predictions, failures
 
+    def _out_of_scope(self, ticket: Ticket) -> str:
+        """Return what a ticket is that the model was kept from learning from, or an empty text."""
+        found = out_of_scope(ticket) if self.manifest.recipe.get("leave_out_of_scope", True) else None
+        return "" if found is None else str(found)
+
     def _warnings(self, ticket: PreparedTicket) -> tuple[str, ...]:
         warnings = []
         untrained = [name for name in TARGET_NAMES if name not in self.classifiers]
         if untrained:
             warnings.append(f"Not trained, since the history holds too few labels: {', '.join(untrained)}.")
+        if self.vectorizer is not None and not self.vectorizer.reads_text_:
+            return tuple(warnings)  # trained on fields alone: neither the text nor its language matters
         if not ticket.text.strip():
             warnings.append(
                 "Nothing is left of the ticket's text once it is cleaned: the predictions are what is usual."
@@ -160,8 +197,15 @@ class ModelBundle:
             _write_part(writer, "articles", self.articles.to_plain())
         if self.voters is not None:
             _write_part(writer, "voters", self.voters.to_plain())
+        if self.novelty is not None:
+            writer.write_arrays("novelty", self.novelty.to_arrays())
+        if self.priority_matrix is not None:
+            _write_part(writer, "priority_matrix", self.priority_matrix.to_plain())
         if self.similar_tickets is not None:
             _write_part(writer, "similar_tickets", self.similar_tickets.to_plain())
+        if self.encoder is not None:
+            for name, file in self.encoder.files().items():
+                writer.write_bytes(f"{_ENCODER}/{name}", file.read_bytes())
         writer.write_manifest({**asdict(self.manifest), "targets": list(self.classifiers)})
 
     @classmethod
@@ -199,25 +243,30 @@ class ModelBundle:
             },
             articles=_read_part(reader, "articles", ArticleRanker.from_plain),
             similar_tickets=_read_part(reader, "similar_tickets", SimilarTickets.from_plain),
+            priority_matrix=_read_part(reader, "priority_matrix", PriorityMatrix.from_plain),
             voters=_read_part(reader, "voters", NeighbourIndex.from_plain),
+            novelty=Novelty.from_arrays(reader.read_arrays("novelty")) if reader.has("novelty.npz") else None,
+            encoder=load_encoder(reader.folder / _ENCODER) if reader.has(f"{_ENCODER}/encoder.json") else None,
         )
 
 
-def _scores(classifier: TargetClassifier, parts: Sequence[TicketParts]) -> list[FloatArray | None]:
+def _scores(classifier: Scorer, parts: Sequence[TicketParts]) -> list[FloatArray | None]:
     """Return the scores of each ticket, scored together; one by one where that fails, so that one alone fails."""
-    rows, values, neighbours = zip(*((part.row, part.values, part.neighbours) for part in parts), strict=True)
-    together = _attempt(classifier.scores, rows, values, neighbours)
+    rows, values, neighbours, embeddings = zip(
+        *((part.row, part.values, part.neighbours, part.embedding) for part in parts), strict=True
+    )
+    together = _attempt(classifier.scores, rows, values, neighbours, embeddings)
     if together is not None:
         return list(together)
     alone = (
-        _attempt(classifier.scores, [row], [value], [near])
-        for row, value, near in zip(rows, values, neighbours, strict=True)
+        _attempt(classifier.scores, [row], [value], [near], [embedding])
+        for row, value, near, embedding in zip(rows, values, neighbours, embeddings, strict=True)
     )
     return [None if scores is None else scores[0] for scores in alone]
 
 
 def _prediction(
-    classifier: TargetClassifier, parts: TicketParts, scores: FloatArray | None, with_reasons: bool
+    classifier: Scorer, parts: TicketParts, scores: FloatArray | None, with_reasons: bool
 ) -> Prediction | None:
     if scores is None or not np.isfinite(scores).all():
         return None
@@ -228,6 +277,7 @@ def _prediction(
         target=classifier.target.name,
         ranking=tuple(RankedLabel(labels[number], float(ranked[number])) for number in order),
         reasons=parts.reasons(classifier, label=int(order[0]), scores=scores) if with_reasons else (),
+        advised=advice(classifier.target, ranked),
     )
 
 

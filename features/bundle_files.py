@@ -30,17 +30,17 @@ class BundleWriter:
 
     def write_json(self, name: str, value: object) -> None:
         """Write a JSON file."""
-        self._write(f"{name}.json", json.dumps(value, ensure_ascii=False).encode())
+        self.write_bytes(f"{name}.json", json.dumps(value, ensure_ascii=False).encode())
 
     def write_arrays(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write arrays as one npz file."""
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
-        self._write(f"{name}.npz", buffer.getvalue())
+        self.write_bytes(f"{name}.npz", buffer.getvalue())
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file."""
-        self._write(f"{name}.txt", text.encode())
+        self.write_bytes(f"{name}.txt", text.encode())
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest: a folder without it is no bundle."""
@@ -48,7 +48,8 @@ class BundleWriter:
         content["checksum"] = _checksum_of_manifest(content)
         (self._folder / MANIFEST).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
 
-    def _write(self, name: str, content: bytes) -> None:
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file as it is."""
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -56,11 +57,11 @@ class BundleWriter:
 
 
 class BundleReader:
-    """Reads the files of a bundle after checking each against the manifest."""
+    """Reads the files of a bundle in `folder` after checking each against the manifest."""
 
     def __init__(self, folder: Path, *, feature_version: int) -> None:
         """Check format, feature version and every checksum; raise BundleError naming what does not fit."""
-        self._folder = folder
+        self.folder = folder
         self.manifest = _read_manifest(folder)
         _require("format", self.manifest.get("format_version"), FORMAT_VERSION)
         _require("feature", self.manifest.get("feature_version"), feature_version)
@@ -102,7 +103,7 @@ class BundleReader:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise BundleError(f"The bundle's manifest names a file outside the bundle: '{name}'.")
         try:
-            content = (self._folder / name).read_bytes()
+            content = (self.folder / name).read_bytes()
         except OSError:
             raise BundleError(
                 f"The bundle lacks its file '{name}': it is truncated. Download or train it again."

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from features.hangul import composed
+
 # Text of these characters alone needs no mending: it is the common case, and one pass tells.
 _USUAL = re.compile(r"[\t\n -~\u3131-\u318e\uac00-\ud7a3\u2010-\u2027\u2190-\u2193\u00b7]*+")
 
@@ -31,6 +33,15 @@ _INVISIBLE = re.compile(
 # that stand alone do not: NFKC would turn the tears of a writer into letters that join their neighbours.
 _WIDE_OR_NARROW = re.compile(r"[\uff01-\uff5e\uff61-\uff9f\uffe0-\uffe6\ufb00-\ufb06\u3380-\u33df]+")
 
+_HALF_WIDTH_LETTERS = re.compile("[\uffa1-\uffdc]+")
+# What NFC leaves of conjoining letters stands alone: it is the letter as it is shown.
+_CONJOINING = re.compile("[\u1100-\u11ff]")
+_LETTER_OF = {unicodedata.normalize("NFKC", chr(code)): chr(code) for code in range(0x3131, 0x3164)}
+# An input method that failed leaves words in single letters. Tears and laughs are made of few vowels.
+_SINGLE_LETTERS = re.compile("[ㄱ-ㅎ][ㅏ-ㅣ][ㄱ-ㅎㅏ-ㅣ]{2,}")
+_VOWEL_OF_WORDS = re.compile("[ㅏ-ㅟㅢㅣ]")
+_SYLLABLES = re.compile("[가-힣]+")
+
 # The characters that cp1252 (or latin-1 where cp1252 has none) shows for the bytes 0x80 to 0xBF.
 _BYTE_OF = {bytes([code]).decode("cp1252", errors="ignore") or chr(code): code for code in range(0x80, 0x100)}
 _BYTE_OF |= {chr(code): code for code in range(0x80, 0x100)}
@@ -48,7 +59,7 @@ def mend_characters(raw: str) -> str:
     """Return the text with mojibake, escapes, widths, line breaks and invisible characters put right, in NFC."""
     text = raw
     for _ in range(_MOST_PASSES):
-        if _USUAL.fullmatch(text) and "_x00" not in text:
+        if _USUAL.fullmatch(text) and "_x00" not in text and not _SINGLE_LETTERS.search(text):
             return text
         mended = _mended_once(text)
         if mended == text:
@@ -68,7 +79,23 @@ def _mended_once(text: str) -> str:
     text = _WIDE_OR_NARROW.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
     if len(text) > _LONG_TEXT_CHARACTERS:
         text = _without_piled_marks(text)
-    return unicodedata.normalize("NFC", text)
+    text = _HALF_WIDTH_LETTERS.sub(_composed_half_width, unicodedata.normalize("NFC", text))
+    return _SINGLE_LETTERS.sub(_composed_word, _CONJOINING.sub(_shown_letter, text))
+
+
+def _composed_half_width(match: re.Match[str]) -> str:
+    return composed("".join(_LETTER_OF[unicodedata.normalize("NFKC", letter)] for letter in match.group()))
+
+
+def _shown_letter(match: re.Match[str]) -> str:
+    return _LETTER_OF.get(match.group(), match.group())
+
+
+def _composed_word(match: re.Match[str]) -> str:
+    """Return the syllables that single letters make, or the letters where one is left over or they are tears."""
+    letters = match.group()
+    word = composed(letters) if _VOWEL_OF_WORDS.search(letters) else letters
+    return word if _SYLLABLES.fullmatch(word) else letters
 
 
 def _without_piled_marks(text: str) -> str:

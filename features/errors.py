@@ -6,6 +6,7 @@
     ├── RecipeError             a recipe or command-line value that cannot be used
     ├── TicketError             a ticket that cannot be scored as sent
     ├── BundleError             a model folder that is refused: tampered, truncated, of another version
+    ├── EncoderError            a text encoder that cannot be reached, read or run
     ├── ModelUnavailableError   no model is loaded, or none under that name
     ├── RegistryError           the model registry does not answer, or lacks what was asked for
     ├── SettingsError           a setting that cannot be used
@@ -59,6 +60,10 @@ class TicketError(TriageError):
 
 class BundleError(TriageError):
     """A model folder is refused."""
+
+
+class EncoderError(TriageError):
+    """A text encoder cannot be reached, read or run."""
 
 
 class ModelUnavailableError(TriageError):

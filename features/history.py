@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -94,6 +94,13 @@ class HistoryRow:
         )
 
 
+def without_attributes(row: HistoryRow, names: Collection[str]) -> HistoryRow:
+    """Return the row without the attributes of these names, so that nothing is learned from them."""
+    if row.attributes.keys().isdisjoint(names):
+        return row
+    return replace(row, attributes={name: value for name, value in row.attributes.items() if name not in names})
+
+
 @dataclass(frozen=True, slots=True)
 class ArticleRow:
     """A row of a knowledge-base export."""
@@ -108,6 +115,9 @@ class ArticleRow:
     updated_at: datetime | None = None
 
 
+# What `HistoryRow.ticket` carries over, and so all that may become a feature.
+_TEXTS, _CIRCUMSTANCES = ("subject", "body"), ("channel", "requester", "organization", "product", "language")
+INTAKE_FIELDS = (*_TEXTS, *_CIRCUMSTANCES, "created_at", "attributes")
 TICKET_FIELDS = tuple(row_field.name for row_field in fields(HistoryRow))
 ARTICLE_FIELDS = tuple(row_field.name for row_field in fields(ArticleRow))
 

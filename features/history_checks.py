@@ -144,6 +144,8 @@ def _frame_check(holds: Callable[[pd.DataFrame], pd.Series], *, field: str, reas
 
 def _has_text(frame: pd.DataFrame) -> pd.Series:
     filled = [frame[name].str.strip() != "" for name in ("subject", "body") if name in frame]
+    if not filled:  # a history without text is learned from its fields
+        return pd.Series(True, index=frame.index)
     return pd.concat(filled, axis=1).any(axis=1)
 
 

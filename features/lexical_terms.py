@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from features.spelling import spelled
+
 # Scripts that are written without, or with unreliable, spaces: kana, Han and Hangul.
 _DENSE_SCRIPT = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
 _TOKEN = re.compile(f"[{_DENSE_SCRIPT}]+|[^\\W_{_DENSE_SCRIPT}]+")
 _FIRST_DENSE, _LAST_DENSE = "\u3040", "\ud7a3"
 _LONGEST_WORD = 40
 _REMEMBERED_TOKENS = 1 << 16
+_LONE_LETTERS = re.compile("[ㄱ-ㅎㅏ-ㅣ]+")
 
 # Question and function words: rare in the formal prose of articles, so that rarity alone would trust them.
 _STOP_WORDS_IN_A_ROW = """
@@ -42,7 +45,7 @@ def lexical_terms(text: str, *, rules: TermRules) -> dict[str, float]:
     for token in _TOKEN.findall(text.lower()):
         if _FIRST_DENSE <= token[0] <= _LAST_DENSE:
             previous = ""
-            _count_dense(token, counts, syllable_weight=rules.syllable_weight)
+            _count_dense(_plain(token), counts, syllable_weight=rules.syllable_weight)
         elif word := _stem(token):
             counts[word] = counts.get(word, 0.0) + 1.0
             if rules.word_pair_weight and previous:
@@ -61,6 +64,9 @@ def _count_dense(token: str, counts: dict[str, float], *, syllable_weight: float
             counts[f".{syllable}"] = counts.get(f".{syllable}", 0.0) + syllable_weight
 
 
+_plain = lru_cache(maxsize=_REMEMBERED_TOKENS)(spelled)
+
+
 @lru_cache(maxsize=_REMEMBERED_TOKENS)
 def _pairs(token: str) -> tuple[str, ...]:
     return (token,) if len(token) == 1 else tuple(token[start : start + 2] for start in range(len(token) - 1))
@@ -68,8 +74,8 @@ def _pairs(token: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=_REMEMBERED_TOKENS)
 def _stem(word: str) -> str:
-    """Return the word without its commonest English endings; nothing for a stop word."""
-    if word in _STOP_WORDS:
+    """Return the word without its commonest English endings; nothing for a stop word, and for tears and laughs."""
+    if word in _STOP_WORDS or _LONE_LETTERS.fullmatch(word):
         return ""
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"

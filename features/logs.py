@@ -5,6 +5,7 @@ The exception, error lines and the first and last frames stay; what a person wro
 
 from __future__ import annotations
 
+import itertools
 import re
 
 MOST_LOG_LINES = 12
@@ -41,6 +42,16 @@ _LIBRARY = re.compile(
     r"|at (?:java|javax|jdk|sun|com\.sun|org\.(?:apache|spring|hibernate|junit)|io\.netty|kotlin|scala|System"
     r"|Microsoft)[.\w]*\."
 )
+# Further lines that programs write: the exception itself, `process[1881]: `, `Key:     value` and `Key . . . : value`,
+# JSON, an access log.
+_OTHER_ENTRY = re.compile(
+    r"[ \t]*(?:Caused by: |Traceback \(most|(?:[\w$]+\.)*[\w$]*(?:Error|Exception)\b(?::|$)"
+    r"|(?:[\w.-]+ ){0,2}[\w./-]+\[\d+\]: |[A-Z][\w -]{1,40}(?::[ \t]{2,}\S|(?: ?\.){2,} ?:)|\{\""
+    r"|\d{1,3}(?:\.\d{1,3}){3} \S+ \S+ \[)"
+)
+_LEAST_ENTRIES_OF_A_LOG = 2
+_LEAST_SHARE_OF_ENTRIES = 1 / 3
+_KOREAN = re.compile("[가-힣]")
 _CODE_UNDER_FRAME = re.compile(r"[ \t]{4,}\S|[ \t]*[~^]+\Z")
 _NOTEBOOK_CONTEXT = re.compile(r"[ \t]{1,8}\d+(?: .*)?\Z")
 _NOTEBOOK_TRACE = re.compile(r".*Traceback \(most recent call last\)")
@@ -56,6 +67,31 @@ def shorten_logs(text: str) -> str:
     if "Traceback" in text or 'File "' in text or "at " in text or "위치: " in text:
         lines = _with_fewer_frames(_without_notebook_context(lines))
     return "\n".join(_with_fewer_log_lines(lines))
+
+
+def marked_lines(text: str) -> list[tuple[str, bool]]:
+    """Return the lines of a text, each with whether it stands in a log or a stack trace.
+
+    A log is a run of lines without Korean and without a gap, from its first entry on, where two lines and every third
+    look like entries.
+    """
+    marked: list[tuple[str, bool]] = []
+    for is_foreign, run in itertools.groupby(text.split("\n"), key=_may_be_of_a_log):
+        lines = list(run)
+        entries = [number for number, line in enumerate(lines) if _is_entry(line)] if is_foreign else []
+        is_log = len(entries) >= max(_LEAST_ENTRIES_OF_A_LOG, _LEAST_SHARE_OF_ENTRIES * len(lines))
+        marked += [(line, is_log and number >= entries[0]) for number, line in enumerate(lines)]
+    return marked
+
+
+def _may_be_of_a_log(line: str) -> bool:
+    return bool(line) and not line.isspace() and (line.isascii() or not _KOREAN.search(line))
+
+
+def _is_entry(line: str) -> bool:
+    if _LEVEL.match(line) or _FRAME.match(line) or _PYTHON_FRAME.match(line) or _OTHER_ENTRY.match(line):
+        return True
+    return bool(_STAMP.match(line)) and bool(_MACHINE.search(line))
 
 
 def _with_fewer_frames(lines: list[str]) -> list[str]:

@@ -30,12 +30,25 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """A label that is not the most probable one, yet is expected to cost less, and the sentence that says why."""
+
+    label: str
+    probability: float
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
-    """The labels of one target, most probable first; their probabilities sum to one."""
+    """The labels of one target, most probable first; their probabilities sum to one.
+
+    `advised` is there where the costs of mistakes speak for another label than the most probable one.
+    """
 
     target: str
     ranking: tuple[RankedLabel, ...]
     reasons: tuple[Reason, ...] = ()
+    advised: Advice | None = None
 
     @property
     def label(self) -> str:
@@ -61,13 +74,17 @@ class RankedArticle:
 
 @dataclass(frozen=True, slots=True)
 class SimilarTicket:
-    """A past ticket near to this one; `score` is a cosine between 0 and 1."""
+    """A past ticket near to this one; `score` is a cosine between 0 and 1.
+
+    `duplicate_probability` is the probability that both are about the same problem, where it is known.
+    """
 
     id: str
     score: float
     labels: Mapping[str, str]
     article_ids: tuple[str, ...]
     group: str
+    duplicate_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +92,9 @@ class ScoredTicket:
     """All that a model says of one ticket.
 
     `predictions` holds the targets that were scored; `failures` names, for a target that failed
-    alone, why. `warnings` are sentences for the caller.
+    alone, why. `out_of_scope` says what the ticket is where no person wrote it to ask for help, and is empty
+    otherwise. `novelty` is the share of held-out tickets that were more like the training tickets than this
+    one, if the model can tell. `warnings` are sentences for the caller.
     """
 
     ticket_id: str
@@ -85,3 +104,5 @@ class ScoredTicket:
     articles: tuple[RankedArticle, ...] = ()
     similar_tickets: tuple[SimilarTicket, ...] = ()
     warnings: tuple[str, ...] = ()
+    out_of_scope: str = ""
+    novelty: float | None = None

@@ -7,15 +7,17 @@ deleted, the ticket scored again, and the fall of the label's log-odds is the re
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.classifier import TargetClassifier, log_odds
+from features.classifier import Embedding, log_odds
+from features.encoder import TextEncoder
 from features.neighbours import NOBODY, NeighbourIndex, Neighbours
 from features.predictions import Reason
+from features.priority_matrix import Scorer
 from features.vectorizer import FloatArray, IntArray, TicketVectorizer, Token
 
 MOST_REASONS = 3
@@ -34,9 +36,14 @@ class TicketParts:
         field_ids: Sequence[int],
         *,
         voters: NeighbourIndex | None = None,
+        encoder: TextEncoder | None = None,
+        embedding: Embedding | None = None,
+        typed: Mapping[str, str] | None = None,
     ) -> None:
         self._vectorizer = vectorizer
         self._voters = voters
+        self._encoder = encoder
+        self._typed = typed or {}
         self._tokens = tokens
         self.row = vectorizer.row_of(tokens, field_ids)
         self.values = vectorizer.weigh(self.row)
@@ -49,9 +56,11 @@ class TicketParts:
         self._first_words = [0, *itertools.accumulate(len(token.words) for token in tokens)]
         self._changes: dict[str, tuple[list[int], list[int]]] = {}
         self._neighbours_without: dict[str, Neighbours] = {}
-        self.neighbours = self._nearest(gone=())
+        self._embedding_without: dict[str, Embedding] = {}
+        self.neighbours = NOBODY if voters is None else voters.nearest(self._text(gone=()))
+        self.embedding = embedding
 
-    def reasons(self, classifier: TargetClassifier, *, label: int, scores: FloatArray) -> tuple[Reason, ...]:
+    def reasons(self, classifier: Scorer, *, label: int, scores: FloatArray) -> tuple[Reason, ...]:
         """Return the parts that speak for a label, the strongest first; `scores` (labels,) are the whole ticket's."""
         parts = self._worth_trying(classifier, label=label, scores=scores)
         if not parts:
@@ -59,18 +68,19 @@ class TicketParts:
         ids, counts = self._without_each(parts)
         values = self._vectorizer.weigh_counts(ids, counts)
         neighbours = [] if classifier.voting is None else [self._neighbours(part) for part in parts]
-        without = log_odds(classifier.variant_scores(ids, counts, values, neighbours), label=label)
+        embeddings = [] if classifier.embedding_weights is None else [self._embedding(part) for part in parts]
+        without = log_odds(classifier.variant_scores(ids, counts, values, neighbours, embeddings), label=label)
         falls = log_odds(scores[None, :], label=label)[0] - without
         ranked = sorted(zip(falls.tolist(), parts, strict=True), reverse=True)[:MOST_REASONS]
         return tuple(Reason(self._as_written(part), fall) for fall, part in ranked if fall >= _LEAST_WEIGHT)
 
-    def _worth_trying(self, classifier: TargetClassifier, *, label: int, scores: FloatArray) -> list[str]:
+    def _worth_trying(self, classifier: Scorer, *, label: int, scores: FloatArray) -> list[str]:
         """Return the parts whose own features the linear weights count most for the label against its rivals."""
-        weights = classifier.weights[self.row.ids]
+        weights = classifier.feature_weights(self.row.ids, self.values)
         rivals = np.exp(scores - scores.max())
         rivals[label] = 0.0
         rivals /= max(rivals.sum(), 1e-300)
-        contribution = self.values * (weights[:, label] - weights @ rivals.astype(np.float32)) / self.row.counts
+        contribution = self.values * (weights[:, label] - weights @ rivals) / self.row.counts
         places, part_of_feature = self._features_of_parts
         strength = np.bincount(part_of_feature, weights=contribution[places], minlength=len(self._places))
         parts = list(self._places)
@@ -131,21 +141,29 @@ class TicketParts:
         return lost, [(words[start - 1], words[stop]) for start, stop in runs if start > 0 and stop < len(words)]
 
     def _neighbours(self, without: str) -> Neighbours:
-        found = self._neighbours_without.get(without)
-        if found is None:
-            found = self._neighbours_without[without] = self._nearest(gone=self._places[without])
-        return found
-
-    def _nearest(self, *, gone: Collection[int]) -> Neighbours:
-        """Return the neighbours of the ticket without the tokens at these places."""
         if self._voters is None:
             return NOBODY
-        return self._voters.nearest(
-            " ".join(token.text for place, token in enumerate(self._tokens) if place not in gone)
-        )
+        found = self._neighbours_without.get(without)
+        if found is None:
+            found = self._voters.nearest(self._text(gone=self._places[without]))
+            self._neighbours_without[without] = found
+        return found
+
+    def _embedding(self, without: str) -> Embedding:
+        assert self._encoder is not None
+        embedding = self._embedding_without.get(without)
+        if embedding is None:
+            embedding = self._encoder.encode(self._text(gone=self._places[without]))
+            self._embedding_without[without] = embedding
+        return embedding
+
+    def _text(self, *, gone: Collection[int]) -> str:
+        """Return the ticket without the tokens at these places, in one line."""
+        return " ".join(token.text for place, token in enumerate(self._tokens) if place not in gone)
 
     def _as_written(self, part: str) -> str:
-        return self._tokens[self._places[part][0]].text.strip(_PUNCTUATION)
+        read = self._tokens[self._places[part][0]].text.strip(_PUNCTUATION)
+        return self._typed.get(read, read)
 
 
 def _counted(rows: Sequence[Sequence[int]], ids: IntArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Past tickets near to a new one, and who may see them.
+"""Past tickets near to a new one, which of them are the same problem, and who may see them.
 
 Owns the index of past texts, the collapse of repeats and the rule on restricted groups. Knows nothing of
 articles beyond their ids, nor of what is done with a neighbour.
@@ -8,25 +8,63 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.duplicates import DEFAULT, DEFAULT_BY_WORDS, Circumstances, DuplicateModel
+from features.encoder import TextEncoder
 from features.errors import BundleError
-from features.lexical_index import Floats, IndexSettings, LexicalIndex, LexicalQuery, Positions, Weighting, best
+from features.language_means import LanguageMeans, Vectors, embeddings_of, ticket_means
+from features.languages import detect_language
+from features.lexical_index import Floats, IndexSettings, LexicalIndex, Positions, Weighting, best
 from features.predictions import SimilarTicket
 
-# From here on about two neighbours in three bear the ticket's own category, Korean ones in the sample; below, fewer
-# than half do. Korean cosines run lower: a floor of .2 leaves many a Korean ticket with none.
+# From here on about two neighbours in three bear the ticket's own category, in the sample; below, about half or fewer
+# do. Korean cosines of words run lower: a floor of .2 leaves many a Korean ticket with none.
 LEAST_COSINE = 0.15
+LEAST_MEAN_COSINE = 0.2
+# So many nearest texts are compared in full: a ticket of the same week and product may lie behind a nearer text.
+CANDIDATES = 60
 _CANDIDATES_PER_TICKET_SHOWN = 4
 
 
 @dataclass(frozen=True)
+class Meanings:
+    """What an encoder makes of past texts: vectors (texts, dimensions), centred, at unit length, in half precision."""
+
+    means: LanguageMeans
+    vectors: NDArray[np.float16]
+
+    def cosines(self, text: str, embedding: Vectors) -> Floats:
+        """Return the cosine of each past text with a ticket's embedding, zero where it is negative."""
+        vector = self.means.without(embedding, detect_language(text))
+        return np.asarray(np.maximum(self._vectors @ vector, 0.0), dtype=np.float64)
+
+    @cached_property
+    def _vectors(self) -> Vectors:
+        """The vectors in single precision: numpy multiplies halves one by one."""
+        return self.vectors.astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class NearTickets:
+    """Past tickets near to a text, nearest first: their positions, and the signals of each pair."""
+
+    tickets: Positions
+    likeness: Floats
+    signals: Floats
+
+
+@dataclass(frozen=True)
 class SimilarTickets:
-    """Past tickets by text: ticket t has the text `text_of_ticket[t]`; repeats share one."""
+    """Past tickets by text: ticket t has the text `text_of_ticket[t]`; repeats share one.
+
+    `duplicates` says how likely two tickets are the same problem, where links of a history taught it.
+    """
 
     index: LexicalIndex
     text_of_ticket: NDArray[np.int32]
@@ -35,6 +73,9 @@ class SimilarTickets:
     article_ids: tuple[tuple[str, ...], ...]
     groups: tuple[str, ...]
     restricted_groups: frozenset[str]
+    circumstances: Circumstances
+    meanings: Meanings | None = None
+    duplicates: DuplicateModel | None = None
 
     @classmethod
     def fit(
@@ -46,20 +87,31 @@ class SimilarTickets:
         article_ids: Sequence[tuple[str, ...]],
         groups: Sequence[str],
         restricted_groups: frozenset[str] = frozenset(),
+        fields: Sequence[Mapping[str, str]] = (),
+        created_at: Sequence[datetime | None] = (),
+        embeddings: Vectors | None = None,
+        encoder: TextEncoder | None = None,
     ) -> SimilarTickets:
-        """Index past tickets; texts are cleaned and redacted. Raise ValueError for columns of unequal length."""
-        if not len(texts) == len(ids) == len(labels) == len(article_ids) == len(groups):
-            raise ValueError("Texts, ids, labels, article ids and groups need one entry a ticket.")
+        """Index past tickets; texts are cleaned and redacted. Raise ValueError for columns of unequal length.
+
+        With an encoder, tickets are near by meaning too; `embeddings`, (tickets, dimensions), spare it the texts.
+        """
+        fields, created_at = fields or [{}] * len(texts), created_at or [None] * len(texts)
+        columns = (texts, ids, labels, article_ids, groups, fields, created_at)
+        if len({len(column) for column in columns}) > 1:
+            raise ValueError("Texts, ids, labels, article ids, groups, fields and dates need one entry a ticket.")
         numbers: dict[str, int] = {}
-        text_of_ticket = [numbers.setdefault(_wording(text), len(numbers)) for text in texts]
+        text_of_ticket = np.array([numbers.setdefault(_wording(text), len(numbers)) for text in texts], dtype=np.int32)
         return cls(
             index=LexicalIndex.fit(numbers, settings=IndexSettings(weighting=Weighting.COSINE)),
-            text_of_ticket=np.array(text_of_ticket, dtype=np.int32),
+            text_of_ticket=text_of_ticket,
             ids=tuple(ids),
             labels=tuple(dict(values) for values in labels),
             article_ids=tuple(tuple(links) for links in article_ids),
             groups=tuple(groups),
             restricted_groups=restricted_groups,
+            circumstances=Circumstances.of(fields, created_at),
+            meanings=_meanings(texts, text_of_ticket, embeddings, encoder),
         ).ready()
 
     def __len__(self) -> int:
@@ -67,46 +119,111 @@ class SimilarTickets:
         return len(self.ids)
 
     def nearest(
-        self, text: str, *, count: int = 5, excluding: str = "", reader_group: str = ""
+        self,
+        text: str,
+        *,
+        embedding: Vectors | None = None,
+        fields: Mapping[str, str] | None = None,
+        created_at: datetime | None = None,
+        count: int = 5,
+        excluding: str = "",
+        reader_group: str = "",
+        floor: float | None = None,
     ) -> tuple[SimilarTicket, ...]:
         """Return the nearest past tickets that the reader's group may see, nearest first.
 
-        The score is the cosine of the texts' tf-idf. Of tickets with the same text one is shown; a ticket
-        below `LEAST_COSINE` is not, nor is the ticket whose id is `excluding`.
+        The score is the cosine of the texts' tf-idf; with an encoder the mean of that and the cosine of what it makes
+        of them. Of tickets with the same text one is shown; a ticket with a score below the floor is not, nor is the
+        ticket whose id is `excluding`. Where a history taught what duplicates are, the likeliest duplicate is first.
+        """
+        near = self.near(
+            text,
+            embedding=embedding,
+            fields=fields,
+            created_at=created_at,
+            count=count,
+            excluding=excluding,
+            reader_group=reader_group,
+            floor=floor,
+        )
+        model = self.duplicates or (DEFAULT_BY_WORDS if self.meanings is None else DEFAULT)
+        probabilities = model.probabilities(near.signals)
+        order = range(len(near.tickets)) if self.duplicates is None else np.argsort(-probabilities, kind="stable")
+        return tuple(
+            self._similar_ticket(
+                int(near.tickets[place]),
+                score=float(near.likeness[place]),
+                probability=float(probabilities[place]),
+            )
+            for place in order[:count]
+        )
+
+    def near(
+        self,
+        text: str,
+        *,
+        embedding: Vectors | None = None,
+        fields: Mapping[str, str] | None = None,
+        created_at: datetime | None = None,
+        count: int = 5,
+        excluding: str = "",
+        reader_group: str = "",
+        floor: float | None = None,
+    ) -> NearTickets:
+        """Return every past ticket near enough to be shown, one a text, with what speaks for a duplicate."""
+        texts, words, meaning = self.nearest_texts(text, embedding=embedding, count=count, reader_group=reader_group)
+        likeness = words if self.meanings is None else (words + meaning) / 2.0
+        if floor is None:
+            floor = LEAST_COSINE if self.meanings is None else LEAST_MEAN_COSINE
+        shown = [
+            (ticket, place)
+            for place in np.argsort(-likeness, kind="stable").tolist()
+            if likeness[place] >= floor
+            and (ticket := self._shown_of(int(texts[place]), excluding=excluding, reader_group=reader_group))
+            is not None
+        ]
+        tickets = np.array([ticket for ticket, _ in shown], dtype=np.intp)
+        places = np.array([place for _, place in shown], dtype=np.intp)
+        below = likeness[places] - likeness[places].max(initial=0.0)
+        beside = self.circumstances.beside(tickets, fields=fields or {}, created_at=created_at)
+        return NearTickets(tickets, likeness[places], np.column_stack([words[places], meaning[places], below, beside]))
+
+    def nearest_texts(
+        self, text: str, *, embedding: Vectors | None = None, count: int = 5, reader_group: str = ""
+    ) -> tuple[Positions, Floats, Floats]:
+        """Return more past texts than `count` near a text, unordered, and their cosines by words and by meaning.
+
+        They are found by the text's heaviest terms and by meaning; the cosines of words are by all terms.
         """
         query = self.index.query(text)
-        texts, cosines = self.nearest_texts(query, count=count, reader_group=reader_group)
-        shown: list[SimilarTicket] = []
-        for place in np.argsort(-cosines, kind="stable"):
-            if len(shown) == count or cosines[place] < LEAST_COSINE:
-                break
-            ticket = self._shown_of(int(texts[place]), excluding=excluding, reader_group=reader_group)
-            if ticket is not None:
-                shown.append(self._similar_ticket(ticket, score=float(cosines[place])))
-        return tuple(shown)
-
-    def nearest_texts(self, query: LexicalQuery, *, count: int, reader_group: str = "") -> tuple[Positions, Floats]:
-        """Return more texts than `count` near the query and their cosines, unordered.
-
-        They are found by the query's heaviest terms; the cosines are by all.
-        """
-        scores = self.index.scores_of(query)
+        words = self.index.scores_of(query)
+        meaning = np.zeros(len(words))
+        if self.meanings is not None:
+            if embedding is None:
+                raise ValueError("These tickets were encoded: give the ticket's embedding by the same encoder.")
+            meaning = self.meanings.cosines(text, embedding)
+        scores = words + meaning
         scores[self._hidden.get(reader_group, self._hidden[""])] = 0.0
-        texts, cosines = best(scores, _CANDIDATES_PER_TICKET_SHOWN * (count + 1))
-        if not self.index.looks_at_all(query):
-            cosines = self.index.exact_scores(query, texts)
-        return texts, np.minimum(cosines, 1.0)
+        texts, _ = best(scores, max(CANDIDATES, _CANDIDATES_PER_TICKET_SHOWN * (count + 1)))
+        exact = words[texts] if self.index.looks_at_all(query) else self.index.exact_scores(query, texts)
+        return texts, np.minimum(exact, 1.0), np.minimum(meaning[texts], 1.0)
 
     def to_plain(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return a JSON-able description and the arrays."""
+        described, arrays = self.circumstances.to_plain()
         description = {
             "ids": list(self.ids),
             "labels": [dict(values) for values in self.labels],
             "article_ids": [list(links) for links in self.article_ids],
             "groups": list(self.groups),
             "restricted_groups": sorted(self.restricted_groups),
+            "circumstances": described,
+            "duplicates": None if self.duplicates is None else self.duplicates.to_plain(),
         }
-        return description, {**self.index.to_arrays(), "text_of_ticket": self.text_of_ticket}
+        arrays |= {**self.index.to_arrays(), "text_of_ticket": self.text_of_ticket}
+        if self.meanings is not None:
+            arrays |= {"ticket_means": self.meanings.means.means, "vectors": self.meanings.vectors}
+        return description, arrays
 
     @classmethod
     def from_plain(cls, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> SimilarTickets:
@@ -121,8 +238,13 @@ class SimilarTickets:
                 article_ids=tuple(tuple(links) for links in description["article_ids"]),
                 groups=tuple(description["groups"]),
                 restricted_groups=frozenset(description["restricted_groups"]),
+                circumstances=Circumstances.from_plain(description["circumstances"], arrays),
+                meanings=_stored_meanings(arrays),
+                duplicates=None
+                if description["duplicates"] is None
+                else DuplicateModel.from_plain(description["duplicates"]),
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"The stored similar tickets cannot be read ({error}). Train the model again.") from None
         similar._check()
         return similar.ready()
@@ -133,10 +255,14 @@ class SimilarTickets:
         return self
 
     def _check(self) -> None:
-        columns = (self.ids, self.labels, self.article_ids, self.groups, self.text_of_ticket)
+        days = self.circumstances.days
+        columns = (self.ids, self.labels, self.article_ids, self.groups, self.text_of_ticket, days)
         texts = self.text_of_ticket
-        if len({len(column) for column in columns}) != 1 or (
-            len(texts) and not 0 <= texts.min() <= texts.max() < len(self.index)
+        vectors = self.index if self.meanings is None else self.meanings.vectors
+        if (
+            len({len(column) for column in columns}) != 1
+            or len(vectors) != len(self.index)
+            or (len(texts) and not 0 <= texts.min() <= texts.max() < len(self.index))
         ):
             raise BundleError("The parts of the stored similar tickets do not fit together. Train the model again.")
 
@@ -170,14 +296,34 @@ class SimilarTickets:
                 return ticket
         return None
 
-    def _similar_ticket(self, ticket: int, *, score: float) -> SimilarTicket:
+    def _similar_ticket(self, ticket: int, *, score: float, probability: float) -> SimilarTicket:
         return SimilarTicket(
             id=self.ids[ticket],
             score=score,
             labels=self.labels[ticket],
             article_ids=self.article_ids[ticket],
             group=self.groups[ticket],
+            duplicate_probability=probability,
         )
+
+
+def _meanings(
+    texts: Sequence[str], text_of_ticket: NDArray[np.int32], known: Vectors | None, encoder: TextEncoder | None
+) -> Meanings | None:
+    embeddings = None if encoder is None else embeddings_of(texts, encoder=encoder, known=known)
+    if encoder is None or embeddings is None:
+        return None
+    means = ticket_means(encoder, texts, embeddings)
+    _, first_of_text = np.unique(text_of_ticket, return_index=True)
+    languages = [detect_language(texts[ticket]) for ticket in first_of_text]
+    return Meanings(means, means.without_each(embeddings[first_of_text], languages).astype(np.float16))
+
+
+def _stored_meanings(arrays: Mapping[str, NDArray[Any]]) -> Meanings | None:
+    if "vectors" not in arrays:
+        return None
+    vectors = arrays["vectors"]
+    return Meanings(LanguageMeans.from_array(arrays["ticket_means"], dimensions=vectors.shape[1]), vectors)
 
 
 def _wording(text: str) -> str:

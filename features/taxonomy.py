@@ -18,17 +18,36 @@ class TargetKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class StepCosts:
+    """What every step of a scale costs by which a ticket is put too low, and by which it is put too high."""
+
+    too_low: float = 1.0
+    too_high: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """What is predicted; `labels` of an ordinal target run from the most to the least pressing (tiers upwards)."""
+    """What is predicted; `labels` of an ordinal target run from the most to the least pressing (tiers upwards).
+
+    `costs` are stated where mistakes on its scale weigh differently up and down.
+    """
 
     name: str
     kind: TargetKind
     labels: tuple[str, ...]
+    costs: StepCosts | None = None
+
+    @property
+    def heights(self) -> tuple[int, ...]:
+        """How high each label of a scale stands, 0 for the lowest: the most pressing and the last tier are highest."""
+        steps = range(len(self.labels))
+        return tuple(steps if self.name in _UPWARD_TARGETS else reversed(steps))
 
 
 NOMINAL_TARGETS = ("category", "kind", "group")
 ORDINAL_TARGETS = ("priority", "tier", "impact", "urgency")
 TARGET_NAMES = NOMINAL_TARGETS + ORDINAL_TARGETS
+_UPWARD_TARGETS = frozenset({"tier"})
 
 # Scales as helpdesks write them, most pressing first; a word stands in for all its spellings.
 _PRIORITY_WORDS = (

@@ -1,30 +1,29 @@
 """A prepared ticket as counts of known features and as a tf-idf row: the same numbers in bulk and for one ticket.
 
-Features of the text are words, pairs of neighbouring words, words of the subject, and character n-grams within
-a token: 1 to 4 characters where the token is Korean (stems, particles and endings come apart), 3 and 4 elsewhere.
-Features of the fields are `name=value`. No scikit-learn: a ticket costs a fraction of its pipeline's time.
+Features of the text are words, pairs of neighbouring words, words of the subject, and the character n-grams of
+`features.token_features`; of a log there are words alone, since no n-gram of a path or a host tells what is wrong.
+Features of the fields are `name=value`; a number's is the eighth of past ones that it falls into, and if it is whole,
+its value too. No scikit-learn: a ticket costs a fraction of its pipeline's time.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 
+from features.logs import marked_lines
 from features.preparation import PreparedTicket
+from features.slips import SlipMender
+from features.token_features import HANGUL as HANGUL
+from features.token_features import token_features, word_feature, words_of
 
-HANGUL = re.compile(r"[ㄱ-ㅎㅏ-ㅣ가-힣]")
-_WORD = re.compile(r"[^\W_]+")
-_KOREAN_NGRAMS = (1, 4)
-_OTHER_NGRAMS = (3, 4)
-_LONGEST_TOKEN = 40
 # A field says as much as a handful of words: more, and a busy requester outweighs what he writes.
 _FIELD_VALUE = 0.2
 _CACHED_TOKENS = 100_000
@@ -32,6 +31,8 @@ _NUMBER_BUCKETS = 8
 
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
+# The names of a token's features, and its words.
+_Names: TypeAlias = tuple[tuple[str, ...], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class TicketVectorizer:
 
     `fit` learns the vocabulary from prepared tickets; nothing is learned from their labels.
     Learned: `vocabulary_` (feature to id), `idf_` (one weight a feature; 0 for fields, whose value is fixed),
-    `bucket_edges_` (for each number its quantiles).
+    `reads_text_` (whether any text was there to learn from), `bucket_edges_` (for each number its quantiles).
     """
 
     def __init__(self, *, least_documents: int = 1, most_features: int = 150_000) -> None:
@@ -70,9 +71,9 @@ class TicketVectorizer:
         """Learn the vocabulary: features in at least `least_documents` tickets, the most frequent first."""
         self.bucket_edges_ = _bucket_edges(tickets)
         frequencies: Counter[str] = Counter()
-        features_of_token: dict[str, tuple[str, ...]] = {}
+        known: dict[str, _Names] = {}
         for ticket in tickets:
-            frequencies.update(self._feature_names(ticket, features_of_token))
+            frequencies.update(self._feature_names(ticket, known))
         least = min(self.least_documents, max(1, len(tickets) - 1))
         kept = sorted(
             ((count, name) for name, count in frequencies.items() if count >= least),
@@ -85,21 +86,26 @@ class TicketVectorizer:
     def _learned(self, names: Sequence[str], idf: FloatArray) -> TicketVectorizer:
         self.vocabulary_ = {name: feature for feature, name in enumerate(names)}
         self.idf_ = idf
+        self.reads_text_ = bool((idf > 0.0).any())
+        # The rarest features are those of one ticket, or of as few as were kept.
+        self.slips = SlipMender(self.vocabulary_, idf < idf.max(initial=0.0))
         self._token_cache: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
         return self
 
-    def _feature_names(self, ticket: PreparedTicket, features_of_token: dict[str, tuple[str, ...]]) -> set[str]:
-        text = ticket.text.lower()
-        names: set[str] = set()
-        for token in set(text.split()):
-            features = features_of_token.get(token)
-            if features is None:
-                features = features_of_token[token] = tuple(_token_features(token))
-            names.update(features)
-        words = _WORD.findall(text)
+    def _feature_names(self, ticket: PreparedTicket, known: dict[str, _Names]) -> set[str]:
+        """Return the names of a ticket's features; `known` remembers those of tokens."""
+        names: set[str] = set(self._field_features(ticket))
+        words: list[str] = []
+        for place, text in enumerate((ticket.subject, ticket.body)):
+            for token, is_log in _tokens_of(text):
+                found = known.get(token)
+                if found is None:
+                    found = known[token] = tuple(token_features(token)), words_of(token)
+                names.update(map(word_feature, found[1]) if is_log else found[0])
+                words += found[1]
+            if place == 0:
+                names.update(map(_subject_feature, words))
         names.update(map(_pair_feature, itertools.pairwise(words)))
-        names.update(f"s {word}" for word in _WORD.findall(ticket.subject.lower()))
-        names.update(self._field_features(ticket))
         return names
 
     def _field_features(self, ticket: PreparedTicket) -> list[str]:
@@ -109,31 +115,41 @@ class TicketVectorizer:
             edges = self.bucket_edges_.get(name)
             if edges is not None:
                 features.append(f"= {name}#{int(np.searchsorted(edges, value, side='right'))}")
+            if float(value).is_integer():  # a count, or a code that happens to be written in digits
+                features.append(f"= {name}={value:.0f}")
         return features
+
+    def field_id(self, name: str, value: str) -> int | None:
+        """Return the id of a field's value, if it is known."""
+        return self.vocabulary_.get(f"= {name}={value}")
 
     # --- one ticket -------------------------------------------------------------------------------------------
 
     def tokens(self, ticket: PreparedTicket) -> list[Token]:
         """Return the tokens of subject and body in order, with the ids of their own features."""
-        tokens = [self._token(text, in_subject=True) for text in ticket.subject.split()]
-        tokens += [self._token(text, in_subject=False) for text in ticket.body.split()]
+        tokens = [self._token(text, is_log, in_subject=True) for text, is_log in _tokens_of(ticket.subject)]
+        tokens += [self._token(text, is_log, in_subject=False) for text, is_log in _tokens_of(ticket.body)]
         return tokens
 
-    def _token(self, text: str, *, in_subject: bool) -> Token:
+    def _token(self, text: str, is_log: bool, *, in_subject: bool) -> Token:
+        if is_log:
+            words = tuple(words_of(text))
+            return Token(text, self._known(map(word_feature, words)), words, in_subject)
         lowered = text.lower()
         cached = self._token_cache.get(lowered)
         if cached is None:
-            lookup = self.vocabulary_.get
-            ids = tuple(feature for name in _token_features(lowered) if (feature := lookup(name)) is not None)
-            cached = (ids, tuple(_WORD.findall(lowered)))
+            cached = self._known(token_features(lowered)), tuple(words_of(lowered))
             if len(self._token_cache) < _CACHED_TOKENS:
                 self._token_cache[lowered] = cached
         return Token(text, *cached, in_subject)
 
+    def _known(self, names: Iterable[str]) -> tuple[int, ...]:
+        lookup = self.vocabulary_.get
+        return tuple([feature for name in names if (feature := lookup(name)) is not None])
+
     def field_ids(self, ticket: PreparedTicket) -> list[int]:
         """Return the ids of the ticket's known fields."""
-        lookup = self.vocabulary_.get
-        return [feature for name in self._field_features(ticket) if (feature := lookup(name)) is not None]
+        return list(self._known(self._field_features(ticket)))
 
     def row_of(self, tokens: Iterable[Token], field_ids: Iterable[int]) -> FeatureRow:
         """Return the counted features of these tokens and fields."""
@@ -150,13 +166,11 @@ class TicketVectorizer:
 
     def pair_ids(self, pairs: Iterable[tuple[str, str]]) -> list[int]:
         """Return the ids of the known ones among pairs of neighbouring words."""
-        lookup = self.vocabulary_.get
-        return [feature for name in map(_pair_feature, pairs) if (feature := lookup(name)) is not None]
+        return list(self._known(map(_pair_feature, pairs)))
 
     def subject_ids(self, words: Iterable[str]) -> list[int]:
         """Return the ids of the known ones among words of a subject."""
-        lookup = self.vocabulary_.get
-        return [feature for word in words if (feature := lookup(f"s {word}")) is not None]
+        return list(self._known(map(_subject_feature, words)))
 
     def row(self, ticket: PreparedTicket) -> FeatureRow:
         """Return the counted features of one ticket."""
@@ -230,18 +244,15 @@ def _is_field(name: str) -> bool:
     return name.startswith("= ") and len(name) > 2
 
 
-def _token_features(token: str) -> list[str]:
-    """Return the words and character n-grams of a lower-cased token; a very long one (a hash, a link) is cut."""
-    shortest, longest = _KOREAN_NGRAMS if HANGUL.search(token) else _OTHER_NGRAMS
-    padded = f" {token[:_LONGEST_TOKEN]} "
-    size = len(padded)
-    features = [
-        padded[at : at + length]
-        for length in range(shortest, min(longest, size) + 1)
-        for at in range(size - length + 1)
-    ]
-    features += [f"w {word}" for word in _WORD.findall(token)]
-    return features
+def _tokens_of(text: str) -> list[tuple[str, bool]]:
+    """Return the runs of characters between spaces, each with whether it stands in a log."""
+    if "\n" not in text:
+        return [(token, False) for token in text.split()]
+    return [(token, is_log) for line, is_log in marked_lines(text) for token in line.split()]
+
+
+def _subject_feature(word: str) -> str:
+    return f"s {word}"
 
 
 def _pair_feature(pair: tuple[str, str]) -> str:

@@ -34,6 +34,7 @@ BATCH_EXAMPLES: dict[str, Any] = {
 ANSWER: dict[str, Any] = {
     "ticket_id": "4711",
     "language": "ko",
+    "novelty": 0.42,
     "model": {"name": "ticket-triage", "version": "3", "alias": "champion"},
     "targets": {
         "category": {

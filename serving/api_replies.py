@@ -38,6 +38,14 @@ class ReasonReply(_Reply):
     weight: float = Field(description="Fall of the label's log-odds when the part is deleted from the ticket.")
 
 
+class AdviceReply(_Reply):
+    """A less probable label that is expected to cost less, where a model weighs mistakes on a scale."""
+
+    label: str
+    probability: float
+    because: str
+
+
 class TargetAnswer(_Reply):
     """What the model says of one target; a target that failed alone has no label and abstains."""
 
@@ -47,6 +55,7 @@ class TargetAnswer(_Reply):
     because: str
     alternatives: list[Alternative]
     reasons: list[ReasonReply]
+    advised: AdviceReply | None = Field(None, description="Absent unless it differs from the label.")
 
 
 class ArticleReply(_Reply):
@@ -72,6 +81,9 @@ class AnswerReply(_Reply):
 
     ticket_id: str
     language: str
+    novelty: float | None = Field(
+        description="The share of held-out tickets that were more like the training tickets; null if not known."
+    )
     model: AnsweringModel
     targets: dict[str, TargetAnswer]
     articles: list[ArticleReply]

@@ -67,6 +67,7 @@ PROBLEMS: Mapping[type[TriageError], Problem] = {
     errors.InvalidRowsError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "rows-invalid", "Rows of the file are invalid"),
     errors.TicketError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "ticket-invalid", "The ticket cannot be scored"),
     errors.BundleError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "model-refused", "The model was refused", _LATER),
+    errors.EncoderError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "encoder-refused", "The text encoder fails", _LATER),
     errors.ModelUnavailableError: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "model-unavailable", "There is no model to score with", _LATER
     ),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from training.fit import Trained
 
 _DATA = Path(__file__).parents[1] / "data"
+
+
+def pytest_configure() -> None:
+    """Let no test wait for the hub of text encoders, nor depend on whether it answers."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +101,65 @@ def empty_mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("empty")
     with connected(default_tracking_uri({"TRIAGE_VAR_DIR": str(folder)}), doing="begin"):
         return (folder / "mlflow.db").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def sample_texts() -> list[str]:
+    """What the sample helpdesk's tickets say, in Korean and English."""
+    lines = (_DATA / "sample_tickets.jsonl").read_text(encoding="utf-8").splitlines()
+    return [f"{row['subject']} {row['body']}" for row in map(json.loads, lines)]
+
+
+@pytest.fixture(scope="session")
+def tiny_transformer(sample_texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A transformers directory of a BERT with two layers and random weights, its tokenizer made from the sample."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    folder = tmp_path_factory.mktemp("transformer")
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram(_pieces(sample_texts), unk_id=3))
+    tokenizer.normalizer = tokenizers.normalizers.NFKC()
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = transformers.BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        pad_token_id=1,
+        # Random weights as small as usual make every text alike.
+        initializer_range=0.2,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+def _pieces(texts: Iterable[str]) -> list[tuple[str, float]]:
+    """Return the special tokens, the characters and the frequent words of texts, with the logarithm of their shares.
+
+    The library's own trainer gives another vocabulary each time.
+    """
+    words = Counter(f"▁{word}" for text in texts for word in text.split())
+    characters = Counter(character for word, count in words.items() for character in word * count)
+    pieces = dict(characters) | {word: count for word, count in words.most_common(700) if count > 2}
+    special = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    return [*special, *((piece, math.log(pieces[piece] / characters.total())) for piece in sorted(pieces))]
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tiny_transformer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same transformer exported as an int8 encoder: read it, do not write into it."""
+    for library in ("onnx", "onnxruntime"):
+        pytest.importorskip(library)
+    from training.encoders import fetch_encoder
+
+    return fetch_encoder(tiny_transformer, var_dir=tmp_path_factory.mktemp("encoders"))
 
 
 @pytest.fixture(scope="session")

@@ -28,12 +28,17 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "mlflow": ("training/registry*.py", "training/pyfunc_model.py", "serving/model_store.py"),
     **dict.fromkeys(SQL, ("serving/storage/*",)),
     "pandera": ("features/history_checks.py",),
-    **dict.fromkeys(("torch", "transformers"), ("training/fine_tuning.py",)),
+    **dict.fromkeys(("torch", "transformers"), ("training/transformer.py",)),
+    "huggingface_hub": ("training/encoders.py",),
+    "optuna": ("training/search_draws.py",),
+    "onnxruntime": ("features/onnx_encoder.py", "training/encoders.py"),
 }
 # MLflow lets the errors of its own database through; its door may name them, and nothing else of these libraries.
 ERRORS_BEHIND_MLFLOW = {"sqlalchemy.exc", "alembic.util.exc"}
 # What training brings along must not be needed to serve.
-NOT_FOR_SERVING = {"pandas", "pandera", "sklearn", "torch", "transformers", "matplotlib", "pyarrow", "tqdm", "openpyxl"}
+NOT_FOR_SERVING = {
+    *("pandas", "pandera", "sklearn", "torch", "transformers", "matplotlib", "pyarrow", "tqdm", "openpyxl", "optuna"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def features_know_no_edge(product: Product) -> Iterator[str]:
 
 
 def outside_things_have_one_door(product: Product) -> Iterator[str]:
-    """MLflow, SQL, pandera and torch are each imported behind their doors only."""
+    """MLflow, SQL, pandera, torch and onnxruntime are each imported behind their doors only."""
     for module in product.values():
         for each in module.imports:
             doors = DOORS.get(each.library)
@@ -240,7 +245,8 @@ _BROKEN: list[tuple[Rule, dict[str, str], str]] = [
     (outside_things_have_one_door, {"training/registry.py": "from sqlalchemy import text"}, "imports sqlalchemy"),
     (outside_things_have_one_door, {"training/fit.py": "from sqlalchemy.exc import SQLAlchemyError"}, "sqlalchemy.exc"),
     (outside_things_have_one_door, {"training/tables.py": "import pandera.pandas as pandera"}, "history_checks"),
-    (outside_things_have_one_door, {"training/fit.py": "import torch"}, "whose door is training/fine_tuning.py"),
+    (outside_things_have_one_door, {"training/fit.py": "import torch"}, "whose door is training/transformer.py"),
+    (outside_things_have_one_door, {"training/search.py": "import optuna"}, "whose door is training/search_draws.py"),
     (serving_needs_nothing_of_training, {"serving/a.py": "import pandas as pd"}, "serving/a.py:1 imports pandas"),
     (
         serving_needs_nothing_of_training,
@@ -364,6 +370,12 @@ def test_serving_runs_without_what_training_installs(
 
 
 def test_importing_training_does_nothing(product: dict[str, Module], tmp_path: Path) -> None:
-    """Every module of training, but the one logged with a model, is imported without MLflow and without a trace."""
-    own = [name for name in product if name.startswith("training") and name != "training.pyfunc_model"]
-    _import_all(own, tmp_path / "empty", barred={"mlflow", "fastapi", "pydantic_settings"})
+    """Every module of training is imported without MLflow, torch and what encoders need, and without a trace.
+
+    But for the module logged with a model, and the door to torch.
+    """
+    own = [name for name in product if name.startswith("training")]
+    own = [name for name in own if name not in ("training.pyfunc_model", "training.transformer")]
+    barred = {"mlflow", "fastapi", "pydantic_settings", "torch", "transformers", "tokenizers", "onnxruntime", "onnx"}
+    barred.add("optuna")
+    _import_all(own, tmp_path / "empty", barred=barred)

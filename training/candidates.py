@@ -1,13 +1,13 @@
-"""The model families tried for a target, each fitted from counts or tf-idf values and giving scores a label.
+"""The model families tried for a target, each giving scores a label.
 
 Two are linear in the same features, so that they merge into one matrix when they are served; one is boosted trees,
-one the votes of similar tickets.
+one the votes of similar tickets, one linear in the embeddings of the texts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import lightgbm
@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 from sklearn.feature_selection import chi2
+from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from features.classifier import LEAST_PROBABILITY
@@ -26,19 +27,68 @@ from training.recipe import BoostedRecipe, LinearRecipe
 _UNSEEN_SCORE = -3.0
 # Ten times the solver's default: the pool does not see the difference, large histories are done in half the time.
 _TOLERANCE = 1e-3
+# Fewer tickets get smaller and fewer trees.
+_FEW_TICKETS = 5000
+_RARITY_EXPONENT = 0.5
+# Embeddings are scaled to this deviation a dimension: texts of a helpdesk are much alike, and a penalty should not
+# depend on how much.
+_EMBEDDING_DEVIATION = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureMatrices:
-    """The same tickets as texts, as counts and as tf-idf values, both (tickets, features)."""
+    """The same tickets as texts, as counts and as tf-idf values, both (tickets, features).
+
+    `embeddings` (tickets, dimensions) are there where the recipe has an encoder. `is_text` (features,) tells the
+    features whose values have unit length a ticket from those of fields; all are of the text where it is not given.
+    """
 
     texts: Sequence[str]
     counts: sparse.csr_matrix
     values: sparse.csr_matrix
+    embeddings: NDArray[np.float32] | None = None
+    is_text: NDArray[np.bool_] | None = None
 
     def at(self, places: NDArray[np.integer[Any]]) -> FeatureMatrices:
         """Return the tickets at these places."""
-        return FeatureMatrices([self.texts[place] for place in places], self.counts[places], self.values[places])
+        return FeatureMatrices(
+            [self.texts[place] for place in places],
+            self.counts[places],
+            self.values[places],
+            None if self.embeddings is None else self.embeddings[places],
+            self.is_text,
+        )
+
+    def without(self, feature: int | None) -> FeatureMatrices:
+        """Return the tickets as if none of them had a feature, a field's: nothing is then learned of it."""
+        if feature is None:
+            return self
+        kept = self.values.indices != feature
+        return replace(self, counts=_only(self.counts, kept), values=_only(self.values, kept))
+
+    def as_known_to(self, others: FeatureMatrices) -> FeatureMatrices:
+        """Return the tickets as a vectorizer would see them that learned its features from other tickets.
+
+        Features that the others lack go, and the values of the rest regain their length: so it is with what a ticket
+        to come says first. Kept, they would make every score out of fold smaller than it will be, and the pool, fitted
+        on small scores, too sure of large ones.
+        """
+        is_known = np.zeros(self.values.shape[1], bool)
+        is_known[others.counts.indices] = True
+        kept = is_known[self.values.indices]
+        values = _only(self.values, kept)
+        rows = np.repeat(np.arange(values.shape[0]), np.diff(values.indptr))
+        is_text = np.ones(values.nnz, bool) if self.is_text is None else self.is_text[values.indices]
+        squares = np.where(is_text, values.data**2, 0.0)
+        lengths = np.sqrt(np.bincount(rows, weights=squares, minlength=values.shape[0]))
+        values.data = np.where(is_text, values.data / np.maximum(lengths, 1e-12)[rows], values.data)
+        return replace(self, counts=_only(self.counts, kept), values=values)
+
+
+def _only(matrix: sparse.csr_matrix, kept: NDArray[np.bool_]) -> sparse.csr_matrix:
+    """Return the matrix with only these of its entries."""
+    starts = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
+    return sparse.csr_matrix((matrix.data[kept], matrix.indices[kept], starts), matrix.shape)
 
 
 class Fitted(Protocol):
@@ -83,7 +133,9 @@ class MarginModel:
 
     def fit(self, tickets: FeatureMatrices, actual: IntArray, *, label_count: int, seed: int) -> FittedLinear:
         """Fit on tickets and the numbers of their labels."""
-        model = LinearSVC(C=self.recipe.margin_penalty, tol=_TOLERANCE, random_state=seed).fit(tickets.values, actual)
+        model = LinearSVC(
+            C=self.recipe.margin_penalty, tol=_TOLERANCE, random_state=seed, class_weight=class_weights(actual)
+        ).fit(tickets.values, actual)
         weights = np.zeros((tickets.values.shape[1], label_count))
         bias = np.full(label_count, _UNSEEN_SCORE)
         if len(model.classes_) == 2:
@@ -114,13 +166,29 @@ class RatioModel:
         everywhere = np.asarray(occurs.sum(axis=0), np.float64).ravel()
         weights = np.zeros((tickets.values.shape[1], label_count))
         bias = np.full(label_count, _UNSEEN_SCORE)
+        weight_of = class_weights(actual)
         for label in np.unique(actual):
             within = np.asarray(occurs[actual == label].sum(axis=0), np.float64).ravel()
             ratio = _log_ratio(within + 1, everywhere - within + 1)
-            model = LinearSVC(C=self.recipe.ratio_penalty, tol=_TOLERANCE, random_state=seed)
+            model = LinearSVC(
+                C=self.recipe.ratio_penalty,
+                tol=_TOLERANCE,
+                random_state=seed,
+                class_weight={True: weight_of[int(label)], False: 1.0},
+            )
             model.fit(sparse.csr_matrix(tickets.values.multiply(ratio)), actual == label)
             weights[:, label], bias[label] = ratio * model.coef_[0], model.intercept_[0]
         return FittedLinear(weights, bias)
+
+
+def class_weights(actual: IntArray) -> dict[int, float]:
+    """Return how much a mistake on each label counts: more the rarer it is, by the root of how much rarer.
+
+    In full proportion, the few tickets of a rare label would decide alone how that label is told.
+    """
+    labels, counts = np.unique(actual, return_counts=True)
+    mean = len(actual) / len(labels)
+    return {int(label): float(mean / count) ** _RARITY_EXPONENT for label, count in zip(labels, counts, strict=True)}
 
 
 def _log_ratio(within: FloatArray, without: FloatArray) -> FloatArray:
@@ -148,16 +216,19 @@ class BoostedModel:
     """Gradient-boosted trees over words, fields and Korean n-grams, the ones most tied to the labels.
 
     `tree_columns` are the ids that trees may look at: of overlapping n-grams of Latin words only the words.
+    `training_count` is the size of the whole training part: a fold of it is to be fitted as the whole will be, or the
+    pool would weigh other trees than those that are served.
     """
 
     recipe: BoostedRecipe
     tree_columns: IntArray
+    training_count: int = 0
     name: str = "boosted"
 
     def fit(self, tickets: FeatureMatrices, actual: IntArray, *, label_count: int, seed: int) -> FittedBoosted:
         """Fit on tickets and the numbers of their labels."""
         columns = self._chosen_columns(tickets.counts, actual)
-        few = len(actual) < 5000
+        few = max(self.training_count, len(actual)) < _FEW_TICKETS
         parameters = {
             "objective": "binary" if label_count == 2 else "multiclass",
             "learning_rate": self.recipe.learning_rate,
@@ -213,6 +284,47 @@ class VotingModel:
         """Fit on tickets and the numbers of their labels."""
         del seed
         return FittedVotes(NeighbourIndex.fit(tickets.texts), NeighbourVotes.counted(actual, label_count=label_count))
+
+
+@dataclass(frozen=True, slots=True)
+class FittedEmbedding:
+    """A linear model over embeddings: `weights` (dimensions, labels), `bias` (labels,)."""
+
+    weights: FloatArray
+    bias: FloatArray
+
+    def scores(self, tickets: FeatureMatrices) -> FloatArray:
+        """Return scores on the scale of log-odds, shape (tickets, labels)."""
+        assert tickets.embeddings is not None
+        return np.asarray(tickets.embeddings @ self.weights + self.bias, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """A logistic regression over the encoder's embeddings."""
+
+    penalty: float
+    name: str = "embedding"
+
+    def fit(self, tickets: FeatureMatrices, actual: IntArray, *, label_count: int, seed: int) -> FittedEmbedding:
+        """Fit on tickets and the numbers of their labels."""
+        del seed
+        assert tickets.embeddings is not None
+        centre = tickets.embeddings.mean(axis=0, dtype=np.float64)
+        centred = tickets.embeddings - centre
+        scale = _EMBEDDING_DEVIATION / max(float(centred.std()), 1e-12)
+        model = LogisticRegression(C=self.penalty, max_iter=500).fit(centred * scale, actual)
+        weights = np.zeros((len(centre), label_count))
+        bias = np.full(label_count, float(model.intercept_.min()) + _UNSEEN_SCORE)
+        if len(model.classes_) == 2:
+            # Half for one, half against the other: their difference is the model's log-odds.
+            first, second = model.classes_
+            weights[:, second], bias[second] = model.coef_[0] / 2, model.intercept_[0] / 2
+            weights[:, first], bias[first] = -model.coef_[0] / 2, -model.intercept_[0] / 2
+        else:
+            weights[:, model.classes_], bias[model.classes_] = model.coef_.T, model.intercept_
+        weights *= scale
+        return FittedEmbedding(weights, bias - centre @ weights)
 
 
 def tree_columns(vocabulary: Sequence[str]) -> IntArray:

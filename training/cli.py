@@ -1,4 +1,4 @@
-"""The verbs of a data scientist: train, compare, promote, rollback. They parse, call one function and render."""
+"""The verbs of a data scientist, but for those with a module of their own. They parse, call one function and render."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.errors import HistoryError, InvalidRowsError, RecipeError
+from features.errors import EncoderError, HistoryError, InvalidRowsError, RecipeError
+from training.audit_command import audit_labels
 
 if TYPE_CHECKING:
     from features.history import ColumnMapping
-    from training.datasets import HistoryTable
     from training.fit import Trained
-    from training.recipe import Recipe
     from training.registry import VersionSummary
+    from training.search import Search
 
 DEFAULT_MODEL = "ticket-triage"
 # LightGBM keeps a seed in 31 bits.
@@ -36,6 +37,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(compare)
     app.command()(promote)
     app.command()(rollback)
+    app.command()(audit_labels)
 
 
 def train(
@@ -63,11 +65,33 @@ def train(
     order: Annotated[
         list[str] | None, typer.Option(metavar="TARGET=A,B,C", help="The labels of a scale, most pressing first.")
     ] = None,
+    events: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The history has a row an event: the column that orders them.")
+    ] = None,
+    solved: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Events in which a ticket stands solved.")
+    ] = None,
+    tier: Annotated[
+        list[str] | None, typer.Option(metavar="TIER=GROUP,GROUP", help="The groups of a tier, where none is stated.")
+    ] = None,
+    tier_by_reassignments: Annotated[
+        bool, typer.Option("--tier-by-reassignments", help="The tier is the number of groups that a ticket took.")
+    ] = False,
+    allow_leak: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="This is known at intake, whatever it seems to be.")
+    ] = None,
     glossary: Annotated[Path | None, typer.Option(help="The site's own words, as TOML.")] = None,
     drop_invalid: Annotated[
         bool, typer.Option("--drop-invalid", help="Go on without rows that break a check.")
     ] = False,
     report: Annotated[Path | None, typer.Option(help="Write every failing row to this CSV file.")] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|DIR|none", help="A text encoder of the hub or in a folder, not the recipe's."),
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Search better numbers that long before: 90s, 10m, 1h.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of everything random.")] = 0,
     register: Annotated[bool, typer.Option(help="Log the run and register the version in MLflow.")] = True,
     output: Annotated[Path | None, typer.Option(help="Also write the bundle to this new folder.")] = None,
@@ -77,21 +101,42 @@ def train(
     """Train a model on a history of tickets, on articles, or on both."""
     started = time.perf_counter()
     from features.glossary import Glossary
-    from training.datasets import read_articles
+    from training.datasets import read_articles, read_history
+    from training.encoder_choice import encoder_or_reason
+    from training.event_log import EventLog
     from training.fit import fit_bundle
+    from training.labels import LabelRestriction, defaults_of_options
     from training.progress import Progress
+    from training.recipe import load_recipe
+    from training.recipe_options import with_options
 
     if history is None and articles is None:
         raise HistoryError("There is nothing to learn from: give --history FILE, --articles FILE, or both.")
     if output is not None:
         _require_new_folder(output)
-    chosen_recipe = _recipe(recipe, orders=order or [])
+    chosen_recipe = with_options(
+        load_recipe(recipe),
+        orders=order or [],
+        tiers=tier or [],
+        by_reassignments=tier_by_reassignments,
+        allowed_leaks=allow_leak or [],
+        encoder=encoder,
+    )
+    search = _search(budget, has_history=history is not None)
     try:
         table = None
         if history is not None:
             columns = _mapping(map or [], mapping, save_to=save_mapping)
-            table = _history(
-                history, columns, defaults=default or [], only=only or [], split_column=split_column, drop=drop_invalid
+            table = read_history(
+                history,
+                mapping=columns,
+                drop_invalid=drop_invalid,
+                defaults=defaults_of_options(default or []),
+                restrictions=[LabelRestriction.from_option(option) for option in only or []],
+                keep_columns=[split_column] if split_column else [],
+                events=EventLog.from_options(events, solved or []),
+                tiers=chosen_recipe.tiers,
+                tier_order=chosen_recipe.orders.get("tier"),
             )
         article_table = None
         if articles is not None:
@@ -104,6 +149,10 @@ def train(
     for read in (table, article_table):
         if read is not None and read.report:
             _write_report(read.report, report)
+    progress = Progress(is_shown=True)
+    chosen_encoder, without_encoder = encoder_or_reason(chosen_recipe.encoder, var_dir=_var_dir(), progress=progress)
+    if encoder and without_encoder:
+        raise EncoderError(without_encoder[0])
     trained = fit_bundle(
         table,
         article_table,
@@ -111,8 +160,11 @@ def train(
         seed=seed,
         given_split=None if table is None or split_column is None else table.kept_columns[split_column],
         glossary=Glossary.from_toml(glossary) if glossary else None,
-        progress=Progress(is_shown=True),
+        chosen_encoder=chosen_encoder,
+        search=search,
+        progress=progress,
     )
+    trained = replace(trained, warnings=(*without_encoder, *trained.warnings))
     if output is not None:
         with _writing(output):
             trained.bundle.save(output)
@@ -193,21 +245,19 @@ def has_champion(model: str = DEFAULT_MODEL) -> bool:
     return champion_scorecard(tracking_uri=default_tracking_uri(os.environ), model_name=model) is not None
 
 
-def _recipe(name: str, *, orders: list[str]) -> Recipe:
-    from dataclasses import replace
+def _search(budget: str | None, *, has_history: bool) -> Search | None:
+    from training.durations import duration_seconds
+    from training.search import Search
 
-    from training.labels import require_target
-    from training.recipe import load_recipe
+    if budget is None:
+        return None
+    if not has_history:
+        raise RecipeError("--budget searches numbers for the tickets of a history: give --history FILE as well.")
+    return Search(duration_seconds(budget), _var_dir() / "searches")
 
-    recipe = load_recipe(name)
-    stated = dict(recipe.orders)
-    for option in orders:
-        target, separator, labels = option.partition("=")
-        if not separator or not labels:
-            raise RecipeError(f"'{option}' states no order. Write TARGET=A,B,C, most pressing first.")
-        require_target(target)
-        stated[target] = tuple(label.strip() for label in labels.split(","))
-    return replace(recipe, orders=stated)
+
+def _var_dir() -> Path:
+    return Path(os.environ.get("TRIAGE_VAR_DIR") or "var")
 
 
 def _mapping(options: list[str], saved: Path | None, *, save_to: Path | None) -> ColumnMapping:
@@ -225,34 +275,6 @@ def _article_mapping(options: list[str]) -> ColumnMapping:
     from features.history import ARTICLE_FIELDS, ColumnMapping
 
     return ColumnMapping.from_options(options, known_fields=ARTICLE_FIELDS)
-
-
-def _history(
-    path: Path,
-    mapping: ColumnMapping,
-    *,
-    defaults: list[str],
-    only: list[str],
-    split_column: str | None,
-    drop: bool,
-) -> HistoryTable:
-    from training.datasets import read_history
-    from training.labels import LabelRestriction
-
-    values: dict[str, str] = {}
-    for option in defaults:
-        target, separator, value = option.partition("=")
-        if not separator:
-            raise RecipeError(f"'{option}' names no default. Write TARGET=VALUE, as in --default priority=Medium.")
-        values[target] = value
-    return read_history(
-        path,
-        mapping=mapping,
-        drop_invalid=drop,
-        defaults=values,
-        restrictions=[LabelRestriction.from_option(option) for option in only],
-        keep_columns=[split_column] if split_column else [],
-    )
 
 
 def _write_report(problems: Any, path: Path | None) -> None:
@@ -310,11 +332,13 @@ def _result(trained: Trained, *, version: str | None, seconds: float) -> dict[st
         ],
         "warnings": list(trained.warnings),
     }
+    if trained.searched is not None:
+        result["search"] = trained.searched.as_json()
     return result | {"articles": articles or {}}
 
 
 def _summary(trained: Trained, result: dict[str, Any], *, model: str) -> str:
-    lines = [*trained.warnings]
+    lines = [*trained.warnings, *([trained.searched.sentence()] if trained.searched else [])]
     for target in dict.fromkeys(each.target for each in trained.excluded):
         rare = [f"{each.label} ({each.tickets_count})" for each in trained.excluded if each.target == target]
         lines.append(f"Labels of {target} with too few tickets are left out: {', '.join(rare)}.")

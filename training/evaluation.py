@@ -18,21 +18,26 @@ _RESAMPLES = 1000
 _INTERVAL = (2.5, 97.5)
 
 
-def baseline_predictions(
-    train_texts: Sequence[str], train_actual: IntArray, test_texts: Sequence[str], *, seed: int
-) -> IntArray:
-    """Return what a plain model says of the test texts: TF-IDF and a linear support-vector machine.
+def baseline_scores(
+    train_texts: Sequence[str], train_actual: IntArray, test_texts: Sequence[str], *, label_count: int, seed: int
+) -> FloatArray:
+    """Return how a plain model scores the labels of the test texts, (tickets, labels), highest for what it says.
 
-    Over words, or over characters where most of the texts are Korean, each at the library's defaults.
+    TF-IDF and a linear support-vector machine over words, or over characters where most of the texts are Korean, each
+    at the library's defaults.
     """
     korean = sum(bool(HANGUL.search(text)) for text in train_texts) * 2 > len(train_texts)
     vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4)) if korean else TfidfVectorizer()
     try:
         values = vectorizer.fit_transform(train_texts)
     except ValueError:  # no text holds a word: the most frequent label is all that can be said
-        return np.full(len(test_texts), np.bincount(train_actual).argmax(), np.int32)
+        frequent = np.arange(label_count) == np.bincount(train_actual).argmax()
+        return np.tile(np.where(frequent, 1.0, -1.0), (len(test_texts), 1))
     model = LinearSVC(random_state=seed).fit(values, train_actual)
-    return np.asarray(model.predict(vectorizer.transform(test_texts)), np.int32)
+    decided = model.decision_function(vectorizer.transform(test_texts))
+    scores = np.full((len(test_texts), label_count), -np.inf)
+    scores[:, model.classes_] = np.column_stack([-decided, decided]) if decided.ndim == 1 else decided
+    return scores
 
 
 def evaluate(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,25 +14,36 @@ from numpy.typing import NDArray
 from features.article_ranker import ArticleRanker
 from features.articles import KbArticle
 from features.bundle import Manifest, ModelBundle
-from features.classifier import TargetClassifier, probabilities
+from features.classifier import TargetClassifier
+from features.encoder import TextEncoder
 from features.errors import HistoryError
 from features.evidence import Evidence
 from features.glossary import Glossary
-from features.history import HistoryRow
+from features.history import HistoryRow, without_attributes
 from features.neighbours import NO_LABEL, NeighbourIndex
+from features.novelty import Novelty
 from features.preparation import PreparedTicket, Preparer
+from features.priority_matrix import PriorityMatrix, scorers
 from features.redaction import compile_site_patterns
 from features.similar_tickets import SimilarTickets
 from features.taxonomy import TARGET_NAMES, Target
-from features.vectorizer import FeatureRow, TicketVectorizer
+from features.vectorizer import TicketVectorizer
+from training.article_fitting import article_of, fit_articles
 from training.datasets import ArticleTable, HistoryTable, fingerprint
-from training.evaluation import baseline_predictions, evaluate, evaluate_articles
+from training.encoder_choice import ChosenEncoder
+from training.encoders import encode_texts
+from training.held_out import evidence_of, test_figures
+from training.leaks import refuse_leaks
+from training.matrix_fitting import OutOfFold, fit_matrix
 from training.near_duplicates import has_near_duplicate
 from training.parts import LabelledPart, Parts, make_part
 from training.progress import Progress
 from training.recipe import Recipe
+from training.scope import in_scope
+from training.search import Search, search_recipe
+from training.search_trials import Searched
 from training.splits import Split, split_history
-from training.target_fitting import candidates_of, fit_target
+from training.target_fitting import candidates_of, fit_target, is_ordered, offered
 from training.targets import ExcludedLabel, trainable_targets
 
 
@@ -46,6 +56,7 @@ class Trained:
     excluded: tuple[ExcludedLabel, ...]
     warnings: tuple[str, ...]
     label_dates: Mapping[str, tuple[tuple[datetime, str], ...]] = field(default_factory=dict)
+    searched: Searched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class _Targets:
     test_evidence: dict[str, Evidence] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    priority_matrix: PriorityMatrix | None = None
 
 
 def fit_bundle(
@@ -67,38 +79,66 @@ def fit_bundle(
     seed: int,
     given_split: Sequence[str] | None = None,
     glossary: Glossary | None = None,
+    chosen_encoder: ChosenEncoder | None = None,
+    search: Search | None = None,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train a bundle on a history, on articles, or on both.
+    """Train a bundle on a history, on articles, or on both; with an encoder, also on what it makes of the texts.
 
+    With a search, the recipe's numbers are first sought on the training part, and the best ones are trained.
     Raises HistoryError where nothing can be learned, RecipeError where an order cannot be told.
     """
     progress = progress or Progress(is_shown=False)
     preparer = Preparer(glossary or Glossary(), compile_site_patterns(recipe.site_patterns))
-    kb_articles = [] if articles is None else [_article(row, preparer) for row in articles.rows]
+    kb_articles = [] if articles is None else [article_of(row, preparer) for row in articles.rows]
     if history is None:
         if not kb_articles:
             raise HistoryError("There is nothing to learn from: give a history of tickets, articles, or both.")
-        return _articles_alone(kb_articles, articles, recipe=recipe, seed=seed, glossary=preparer.glossary)
+        texts = [f"{article.title} {article.body}" for article in kb_articles]
+        encoder = None if chosen_encoder is None else chosen_encoder.for_texts(texts, seed=seed, progress=progress)
+        return _articles_alone(
+            kb_articles, articles, recipe=recipe, seed=seed, glossary=preparer.glossary, encoder=encoder
+        )
 
-    rows = history.rows
-    found = trainable_targets(rows, minimum_per_class=recipe.least_tickets_per_label, orders=recipe.orders)
+    rows = [without_attributes(row, recipe.ignored_attributes) for row in history.rows]
+    found = trainable_targets(
+        rows, minimum_per_class=recipe.least_tickets_per_label, orders=recipe.orders, costs=recipe.costs
+    )
     _require_use(found.targets, kb_articles, warnings=found.warnings)
     prepared = [preparer.prepare(row.ticket()) for row in progress.over(rows, doing="reading tickets")]
+    suspicions = refuse_leaks(
+        rows,
+        texts=[ticket.text for ticket in prepared],
+        columns=history.columns,
+        targets=[target.name for target in found.targets],
+        allowed=recipe.allowed_leaks,
+    )
     split = _split(rows, prepared, found.targets, recipe=recipe, seed=seed, given=given_split)
+    split = in_scope(split, rows) if recipe.leave_out_of_scope else split
 
     vectorizer = TicketVectorizer(**asdict(recipe.vectorizer)).fit([prepared[place] for place in split.train])
+    if not vectorizer.reads_text_:  # fields alone: there is no text that could have neighbours or an embedding
+        recipe, chosen_encoder = replace(recipe, neighbours=False), None
     voters = NeighbourIndex.fit([prepared[place].text for place in split.train]) if recipe.neighbours else None
-    train = make_part("training", split.train, prepared, vectorizer, progress=progress)
+    encoder, embeddings = _embedded(prepared, split, chosen_encoder, seed=seed, progress=progress)
+    train = make_part("training", split.train, prepared, vectorizer, embeddings=embeddings, progress=progress)
+    searched = None
+    if search is not None:
+        searched = search_recipe(
+            found.targets, rows, train, vectorizer, recipe=recipe, search=search, seed=seed, progress=progress
+        )
+        recipe = recipe if searched is None else searched.recipe
     held_out, test = (
-        make_part(name, places, prepared, vectorizer, voters=voters, progress=progress)
+        make_part(name, places, prepared, vectorizer, voters=voters, embeddings=embeddings, progress=progress)
         for name, places in (("evidence", split.evidence), ("test", split.test))
     )
     parts = Parts(train, held_out, test)
     fitted = _fit_targets(found.targets, rows, parts, vectorizer, recipe=recipe, seed=seed, progress=progress)
     _require_use(fitted.classifiers, kb_articles, warnings=fitted.warnings)
     metrics = fitted.metrics
-    ranker, metrics_of_articles = _articles(kb_articles, rows, prepared, split)
+    ranker, metrics_of_articles = fit_articles(
+        kb_articles, rows, prepared, split, encoder=encoder, embeddings=embeddings
+    )
     if metrics_of_articles:
         metrics["articles"] = metrics_of_articles
     bundle = ModelBundle(
@@ -107,7 +147,7 @@ def fit_bundle(
             product_version=version("ticket-triage"),
             recipe=recipe.as_json(),
             seed=seed,
-            data_fingerprint=fingerprint(rows),
+            data_fingerprint=fingerprint(history.rows),
             parts=_counts(history, split),
             languages=_language_counts(train.tickets),
             metrics=metrics,
@@ -117,12 +157,15 @@ def fit_bundle(
         vectorizer=vectorizer if fitted.classifiers else None,
         classifiers=fitted.classifiers,
         evidence=fitted.evidence,
+        priority_matrix=fitted.priority_matrix,
         articles=ranker,
         similar_tickets=_similar_tickets(rows, prepared, split, recipe=recipe),
-        voters=voters if any(classifier.voting for classifier in fitted.classifiers.values()) else None,
+        voters=voters,
+        novelty=None if voters is None else Novelty.fit(held_out.neighbours),
+        encoder=encoder if ranker is not None or _is_heard(fitted.classifiers.values()) else None,
     )
-    warnings = (*history.warnings, *found.warnings, *split.warnings, *fitted.warnings)
-    return Trained(bundle, fitted.test_evidence, found.excluded, warnings, _label_dates(rows, found.targets))
+    warnings = (*history.warnings, *found.warnings, *suspicions, *split.warnings, *fitted.warnings)
+    return Trained(bundle, fitted.test_evidence, found.excluded, warnings, _label_dates(rows, found.targets), searched)
 
 
 def _require_use(targets: Collection[Any], articles: Sequence[KbArticle], *, warnings: Sequence[str]) -> None:
@@ -153,6 +196,22 @@ def _split(
     )
 
 
+def _embedded(
+    prepared: Sequence[PreparedTicket],
+    split: Split,
+    chosen: ChosenEncoder | None,
+    *,
+    seed: int,
+    progress: Progress,
+) -> tuple[TextEncoder | None, NDArray[np.float32] | None]:
+    """Return the encoder for the texts of the training part, and what it makes of all tickets."""
+    if chosen is None:
+        return None, None
+    lines = [ticket.line for ticket in prepared]
+    encoder = chosen.for_texts([lines[place] for place in split.train], seed=seed, progress=progress)
+    return encoder, encode_texts(encoder, lines, threads=2, progress=progress)
+
+
 def _fit_targets(
     targets: Sequence[Target],
     rows: Sequence[HistoryRow],
@@ -164,33 +223,54 @@ def _fit_targets(
     progress: Progress,
 ) -> _Targets:
     """Fit each target on the training part, then see what it says of the other two."""
-    candidates = candidates_of(recipe, vectorizer)
     known = [*parts.train.matrices.texts, *parts.evidence.matrices.texts]
     is_repeated = has_near_duplicate(parts.test.matrices.texts, known)
     found = _Targets()
+    labelled: dict[str, list[LabelledPart]] = {}
+    out_of_fold: dict[str, OutOfFold] = {}
     for target in targets:
-        labelled = [LabelledPart.of(part, rows, target) for part in parts.all()]
-        lacking = _lacking(target, labelled)
+        parts_of_target = [LabelledPart.of(part, rows, target) for part in parts.all()]
+        lacking = _lacking(target, parts_of_target)
         if lacking:
             found.warnings.append(lacking)
             continue
-        train, held_out, test = labelled
+        train, labelled[target.name] = parts_of_target[0], parts_of_target
         fitted = fit_target(
             target,
-            parts.train.matrices.at(train.inside),
+            offered(target, parts.train.matrices.at(train.inside), vectorizer),
             train.actual,
-            candidates=candidates,
+            candidates=candidates_of(
+                recipe,
+                vectorizer,
+                ticket_count=len(train.actual),
+                has_encoder=parts.train.matrices.embeddings is not None,
+                has_order=is_ordered(target),
+            ),
             split=recipe.split,
             seed=seed,
             progress=progress,
         )
         classifier = _with_all_voters(fitted.classifier, train, ticket_count=len(parts.train.tickets))
         found.classifiers[target.name] = classifier
-        found.evidence[target.name] = _evidence(classifier, held_out)
-        found.test_evidence[target.name] = _evidence(classifier, test)
-        figures = _metrics(found.test_evidence[target.name], labelled, is_repeated=is_repeated, seed=seed)
-        found.metrics[target.name] = figures | {"pool_weights": fitted.pool_weights, "kind": target.kind.value}
+        found.metrics[target.name] = {"pool_weights": fitted.pool_weights, "kind": target.kind.value}
+        out_of_fold[target.name] = OutOfFold(train.inside, train.actual, fitted.out_of_fold)
+    learned = fit_matrix(out_of_fold)
+    if learned is not None:
+        found.metrics["priority"]["matrix"] = learned.as_json()
+        found = replace(found, priority_matrix=learned.matrix if learned.is_in_force else None)
+    for name, scorer in scorers(found.classifiers, found.priority_matrix).items():
+        _, held_out, test = labelled[name]
+        found.evidence[name] = evidence_of(scorer, held_out)
+        found.test_evidence[name] = evidence_of(scorer, test)
+        found.metrics[name] |= test_figures(
+            scorer.target, found.test_evidence[name], labelled[name], is_repeated=is_repeated, seed=seed
+        )
     return found
+
+
+def _is_heard(classifiers: Iterable[TargetClassifier]) -> bool:
+    """Tell whether an encoder's embeddings count for any target."""
+    return any(classifier.embedding_weights is not None for classifier in classifiers)
 
 
 def _with_all_voters(classifier: TargetClassifier, train: LabelledPart, *, ticket_count: int) -> TargetClassifier:
@@ -213,71 +293,6 @@ def _lacking(target: Target, labelled: Sequence[LabelledPart]) -> str:
         if not len(part.actual):
             return f"'{target.name}' is not trained: no ticket of the {name} part has a label for it."
     return ""
-
-
-def _evidence(classifier: TargetClassifier, labelled: LabelledPart) -> Evidence:
-    """Return what the classifier says of a part's labelled tickets, with the code that serves them."""
-    part, inside = labelled.part, labelled.inside
-    matrices = part.matrices.at(inside)
-    starts = matrices.counts.indptr
-    bounds = list(itertools.pairwise(starts))
-    rows = [FeatureRow(matrices.counts.indices[low:high], matrices.counts.data[low:high]) for low, high in bounds]
-    values = [matrices.values.data[low:high] for low, high in bounds]
-    neighbours = [part.neighbours[place] for place in inside] if classifier.voting is not None else []
-    scores = classifier.scores(rows, values, neighbours)
-    languages = np.array([part.tickets[place].language.value for place in inside], dtype=np.str_)
-    return Evidence(classifier.target.labels, probabilities(scores), labelled.actual, languages)
-
-
-def _metrics(
-    evidence: Evidence, labelled: Sequence[LabelledPart], *, is_repeated: NDArray[np.bool_], seed: int
-) -> dict[str, Any]:
-    """Return the test figures beside a baseline that saw the training and the evidence part."""
-    train, held_out, test = labelled
-    known = np.concatenate([train.actual, held_out.actual])
-    baseline = baseline_predictions([*train.texts, *held_out.texts], known, test.texts, seed=seed)
-    majority = int(np.bincount(known).argmax())
-    return evaluate(evidence, baseline=baseline, majority=majority, is_repeated=is_repeated[test.inside], seed=seed)
-
-
-def _article(row: Any, preparer: Preparer) -> KbArticle:
-    return KbArticle(
-        id=row.id,
-        title=row.title,
-        body=preparer.prepare_text(row.body),
-        language=row.language,
-        url=row.url,
-        tags=row.tags,
-        audience=row.audience,
-        updated_at=row.updated_at,
-    )
-
-
-def _articles(
-    articles: Sequence[KbArticle], rows: Sequence[HistoryRow], prepared: Sequence[PreparedTicket], split: Split
-) -> tuple[ArticleRanker | None, dict[str, Any]]:
-    """Return the ranker, taught by the links of the training part, and its figures on those of the test part."""
-    if not articles:
-        return None, {}
-    linked = [place for place in split.train if rows[place].article_ids]
-    ranker = ArticleRanker.fit(
-        articles,
-        past_texts=[prepared[place].text for place in linked],
-        past_links=[rows[place].article_ids for place in linked],
-    )
-    known = {article.id for article in articles}
-    asked = [place for place in split.test if known.intersection(rows[place].article_ids)]
-    if not asked:
-        return ranker, {"articles": len(articles)}
-    actual = [rows[place].article_ids for place in asked]
-    plain = ArticleRanker.fit(articles)
-    figures = {
-        name: evaluate_articles(
-            [[found.id for found in each.rank(prepared[place].text, count=10)] for place in asked], actual
-        )
-        for name, each in (("ranker", ranker), ("articles_alone", plain))
-    }
-    return ranker, {**figures["ranker"], "articles": len(articles), "baseline": figures["articles_alone"]}
 
 
 def _similar_tickets(
@@ -328,7 +343,13 @@ def _label_dates(rows: Sequence[HistoryRow], targets: Sequence[Target]) -> dict[
 
 
 def _articles_alone(
-    articles: Sequence[KbArticle], table: ArticleTable | None, *, recipe: Recipe, seed: int, glossary: Glossary
+    articles: Sequence[KbArticle],
+    table: ArticleTable | None,
+    *,
+    recipe: Recipe,
+    seed: int,
+    glossary: Glossary,
+    encoder: TextEncoder | None,
 ) -> Trained:
     """Return a bundle that ranks articles and predicts nothing else."""
     assert table is not None
@@ -343,5 +364,7 @@ def _articles_alone(
         metrics={"articles": {"articles": len(articles)}},
         site_patterns=recipe.site_patterns,
     )
-    bundle = ModelBundle(manifest, glossary, None, {}, {}, ArticleRanker.fit(articles), None)
+    bundle = ModelBundle(
+        manifest, glossary, None, {}, {}, ArticleRanker.fit(articles, encoder=encoder), None, encoder=encoder
+    )
     return Trained(bundle, {}, (), table.warnings)

@@ -51,6 +51,17 @@ def require_target(name: str) -> None:
         raise RecipeError(f"Unknown target '{name}'. The targets are: {', '.join(TARGET_NAMES)}.")
 
 
+def defaults_of_options(options: Sequence[str]) -> dict[str, str]:
+    """Return the default of each target stated as `TARGET=VALUE`; raise RecipeError for an option that is not."""
+    defaults: dict[str, str] = {}
+    for option in options:
+        target, separator, value = option.partition("=")
+        if not separator:
+            raise RecipeError(f"'{option}' names no default. Write TARGET=VALUE, as in --default priority=Medium.")
+        defaults[target] = value
+    return defaults
+
+
 def without_defaults(values: Mapping[str, list[Any]], defaults: Mapping[str, str]) -> CountingLabels:
     """Return the columns without the labels that equal their target's default, in letters of either case."""
     kept, counts, warnings = dict(values), {}, []

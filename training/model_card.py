@@ -11,6 +11,7 @@ import numpy as np
 from features.evidence import Evidence
 from features.taxonomy import TARGET_NAMES, TargetKind
 from training.gates import calibration_noise
+from training.ordinal_evaluation import TOP_PRECISIONS
 
 if TYPE_CHECKING:
     from training.fit import Trained
@@ -126,10 +127,32 @@ def _difference(interval: Sequence[float]) -> str:
 
 
 def _steps(trained: Trained, target: str) -> Iterator[str]:
-    if trained.bundle.classifiers[target].target.kind is TargetKind.ORDINAL:
-        evidence = trained.test_evidence[target]
-        near = float((np.abs(evidence.predicted - evidence.actual) <= 1).mean())
-        yield f"- {_hundred(near)} of 100 are at most one step of the scale off."
+    predicts = trained.bundle.classifiers[target].target
+    if predicts.kind is not TargetKind.ORDINAL:
+        return
+    evidence, figures = trained.test_evidence[target], trained.bundle.manifest.metrics[target]["scale"]
+    near, plain = float((np.abs(evidence.predicted - evidence.actual) <= 1).mean()), figures["baseline"]
+    top = _quoted(predicts.labels[int(np.argmax(predicts.heights))])
+    yield (
+        f"- {_hundred(near)} of 100 are at most one step of the scale off. Quadratic kappa "
+        f"{figures['quadratic_kappa']:.3f} (baseline {plain['quadratic_kappa']:.3f}); on average "
+        f"{figures['mean_steps']:.2f} steps off (baseline {plain['mean_steps']:.2f})."
+    )
+    for precision in TOP_PRECISIONS:
+        name = f"top_recall_at_precision_{100 * precision:.0f}"
+        if name in figures:
+            yield (
+                f"- Let it name so many {top} that {100 * precision:.0f} of 100 are right: it finds "
+                f"{_hundred(figures[name])} of 100 (baseline {_hundred(plain[name])})."
+            )
+    if predicts.costs is not None:
+        yield (
+            f"- Counting {predicts.costs.too_low:g} for each step too low and {predicts.costs.too_high:g} for each "
+            f"step too high, a ticket costs {figures['mean_cost']:.2f} by its most probable label (baseline "
+            f"{plain['mean_cost']:.2f}), and {figures['advised_mean_cost']:.2f} by the label that is then advised: "
+            f"{_hundred(figures['advised_too_low'])} of 100 are too low instead of {_hundred(figures['too_low'])}, "
+            f"{_hundred(figures['advised_too_high'])} too high instead of {_hundred(figures['too_high'])}."
+        )
 
 
 def _sure(evidence: Evidence) -> Iterator[str]:
@@ -244,6 +267,8 @@ def _origin(trained: Trained) -> str:
         "Product": manifest.product_version,
         "Feature version": manifest.feature_version,
     }
+    if trained.searched is not None:
+        rows["Search"] = _plain(trained.searched.sentence())
     table = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
     return f"## Where it comes from\n\n| | |\n|---|---|\n{table}"
 

@@ -42,11 +42,12 @@ class _Vectors:
 def near_duplicate_groups(texts: Sequence[str]) -> IntArray:
     """Return a group number per text: texts that are near duplicates, be it by way of others, share one.
 
-    Groups are numbered in the order of their first text.
+    Groups are numbered in the order of their first text. Empty texts say nothing, so none is like another.
     """
     if not texts:
         return np.zeros(0, np.int64)
-    _, first, same_text = np.unique(_normalized(texts), return_index=True, return_inverse=True)
+    told_apart = [text or f"\0{place}" for place, text in enumerate(_normalized(texts))]
+    _, first, same_text = np.unique(np.array(told_apart, object), return_index=True, return_inverse=True)
     vectors = _rows(_vectors(texts), first)
     groups = _connected(vectors)[same_text]
     _, first_of_group, number = np.unique(groups, return_index=True, return_inverse=True)
@@ -58,7 +59,8 @@ def has_near_duplicate(texts: Sequence[str], others: Sequence[str]) -> BoolArray
     found = np.zeros(len(texts), np.bool_)
     if not texts or not others:
         return found
-    found |= np.isin(_normalized(texts), _normalized(others))
+    normalized = _normalized(texts)
+    found |= np.isin(normalized, _normalized(others)) & (normalized != "")
     both = _vectors([*texts, *others])
     left, right = _rows(both, np.arange(len(texts))), _rows(both, np.arange(len(texts), len(texts) + len(others)))
     for block in _blocks(right.prefixes, left.prefixes):

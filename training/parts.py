@@ -48,14 +48,20 @@ def make_part(
     vectorizer: TicketVectorizer,
     *,
     voters: NeighbourIndex | None = None,
+    embeddings: NDArray[np.float32] | None = None,
     progress: Progress,
 ) -> Part:
-    """Return the tickets at these places, counted and weighed, with their neighbours among the voters."""
+    """Return the tickets at these places, counted and weighed, with their neighbours among the voters.
+
+    `embeddings` are those of all tickets, (tickets, dimensions).
+    """
     tickets = tuple(prepared[place] for place in places)
     counts = vectorizer.counts(progress.over(tickets, doing=f"counting the {name} part", total=len(tickets)))
     texts = [ticket.text for ticket in tickets]
     neighbours = () if voters is None else [voters.nearest(text) for text in texts]
-    return Part(places, tickets, FeatureMatrices(texts, counts, vectorizer.weigh_matrix(counts)), neighbours)
+    own = None if embeddings is None else embeddings[places]
+    matrices = FeatureMatrices(texts, counts, vectorizer.weigh_matrix(counts), own, vectorizer.idf_ > 0)
+    return Part(places, tickets, matrices, neighbours)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import RecipeError
+from features.taxonomy import ORDINAL_TARGETS, StepCosts
 
-SHIPPED = ("balanced", "fast")
+SHIPPED = ("balanced", "best", "fast")
 DEFAULT_RECIPE = "balanced"
 
 
@@ -26,10 +27,11 @@ class VectorizerRecipe:
 
 @dataclass(frozen=True, slots=True)
 class LinearRecipe:
-    """The two linear models: penalties as liblinear's C."""
+    """The linear models: penalties as liblinear's C."""
 
     margin_penalty: float = 0.3
     ratio_penalty: float = 1.0
+    ordinal_penalty: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,36 @@ class BoostedRecipe:
     columns: int = 4000
     column_share: float = 0.3
     most_trees: int = 1600
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRecipe:
+    """Which text encoder is heard, by hub name or folder; none where the name is empty.
+
+    `distilled` makes a static encoder of it, a vector a token; `most_tokens` is where a text is cut; `penalty` is the
+    C of the logistic regression over the embeddings.
+    """
+
+    name: str = ""
+    distilled: bool = False
+    most_tokens: int = 160
+    penalty: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TierRecipe:
+    """How the tier of a past ticket is told where no column states it; `training.tiers` says what each is for.
+
+    `groups` names the groups of each tier. `alike` are the fields that make tickets one kind: a tier is taken to
+    solve a kind if it held at least `least_alike_tickets` of it and solved `least_solved_share` of them.
+    """
+
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    alike: tuple[str, ...] = ("category",)
+    least_alike_tickets: int = 20
+    least_solved_share: float = 0.8
+    by_reassignments: bool = False
+    most_steps: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +95,19 @@ class Recipe:
     least_tickets_per_label: int = 10
     restricted_groups: tuple[str, ...] = ()
     site_patterns: tuple[str, ...] = ()
+    allowed_leaks: tuple[str, ...] = ()
+    ignored_attributes: tuple[str, ...] = ()
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # An urgent ticket that waits hurts many; a normal one that is looked at first costs somebody minutes.
+    costs: Mapping[str, StepCosts] = field(default_factory=lambda: {"priority": StepCosts(too_low=3.0, too_high=1.0)})
     neighbours: bool = True
+    leave_out_of_scope: bool = True
     vectorizer: VectorizerRecipe = VectorizerRecipe()
     linear: LinearRecipe = LinearRecipe()
     boosted: BoostedRecipe = BoostedRecipe()
+    encoder: EncoderRecipe = EncoderRecipe()
     split: SplitRecipe = SplitRecipe()
+    tiers: TierRecipe = TierRecipe()
 
     def as_json(self) -> dict[str, Any]:
         """Return the recipe as plain values, for the run's record."""
@@ -125,9 +164,12 @@ def _build(kind: Any, table: Mapping[str, Any], *, place: str) -> Any:
 
 
 def _checked(value: Any, default: Any, *, place: str) -> Any:
+    if place == "costs":
+        return _costs(value)
     if is_dataclass(default) and isinstance(value, Mapping):
         return _build(type(default), value, place=f"{place}.")
-    if isinstance(default, Mapping) and isinstance(value, Mapping):
+    has_lists = isinstance(value, Mapping) and all(isinstance(each, list) for each in value.values())
+    if isinstance(default, Mapping) and has_lists:
         return {str(name): tuple(map(str, labels)) for name, labels in value.items()}
     if isinstance(default, tuple) and isinstance(value, list):
         return tuple(map(str, value))
@@ -141,6 +183,22 @@ def _checked(value: Any, default: Any, *, place: str) -> Any:
     if isinstance(default, str) and isinstance(value, str):
         return value
     raise RecipeError(f"'{place}' in the recipe is {value!r}; expected something like {default!r}.")
+
+
+def _costs(value: Any) -> Mapping[str, StepCosts]:
+    """Return the costs of mistakes for each target that has some."""
+    form = "costs.priority = {too_low = 3.0, too_high = 1.0}"
+    if not isinstance(value, Mapping):
+        raise RecipeError(f"'costs' in the recipe is {value!r}; expected a table for each target, as in {form}.")
+    for name, table in value.items():
+        if name not in ORDINAL_TARGETS:
+            raise RecipeError(
+                f"'costs.{name}' in the recipe: '{name}' is no scale, so no label of it is too low or too high. "
+                f"State costs of: {', '.join(ORDINAL_TARGETS)}."
+            )
+        if not isinstance(table, Mapping):
+            raise RecipeError(f"'costs.{name}' in the recipe is {table!r}; expected a table, as in {form}.")
+    return {name: _build(StepCosts, table, place=f"costs.{name}.") for name, table in value.items()}
 
 
 def _positive(value: Any, *, place: str) -> Any:

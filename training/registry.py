@@ -20,6 +20,7 @@ from training.gates import Scorecard
 from training.model_card import model_card
 from training.registry_connection import connected, default_tracking_uri, is_unused
 from training.registry_run import experiment_id, log_metrics, log_model, log_record
+from training.registry_trials import log_search
 from training.run_record import METRICS_FILE, DataSource, version_tags
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def log_and_register(
         version = ""
         try:
             log_record(client, run_id, trained, sources=sources, options=options or {})
+            if trained.searched is not None:
+                log_search(client, run_id, trained.searched)
             model_id = log_model(client, run_id, trained, model_name=model_name)
             log_metrics(client, run_id, trained, model_id=model_id)
             version = _create_version(client, run_id, trained, model_name=model_name, model_id=model_id)
@@ -136,7 +139,7 @@ def rollback(*, tracking_uri: str, model_name: str = DEFAULT_MODEL_NAME) -> Vers
 
 
 def _crown(client: MlflowClient, model_name: str, found: ModelVersion) -> VersionSummary:
-    client.set_registered_model_alias(model_name, CHAMPION, found.version)
+    _set_alias(client, model_name, CHAMPION, found.version)
     return _summary(client, client.get_model_version(model_name, found.version))
 
 
@@ -204,11 +207,21 @@ def _create_version(client: MlflowClient, run_id: str, trained: Trained, *, mode
 
 def _give_aliases(client: MlflowClient, model_name: str, version: str) -> bool:
     """Name a new version challenger, and champion where there is none; return whether it is champion."""
-    client.set_registered_model_alias(model_name, CHALLENGER, version)
+    _set_alias(client, model_name, CHALLENGER, version)
     is_champion = _aliased(client, model_name, CHAMPION) is None
     if is_champion:
-        client.set_registered_model_alias(model_name, CHAMPION, version)
+        _set_alias(client, model_name, CHAMPION, version)
     return is_champion
+
+
+def _set_alias(client: MlflowClient, model_name: str, alias: str, version: str) -> None:
+    """Set an alias, a second time where another process set it first at the same moment: the store then refuses."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.set_registered_model_alias(model_name, alias, version)
+    except MlflowException:
+        client.set_registered_model_alias(model_name, alias, version)
 
 
 def _undo(client: MlflowClient, run_id: str, *, model_name: str, version: str) -> None:

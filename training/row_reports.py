@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,13 +42,18 @@ def render_report(report: Sequence[RowProblem], *, limit: int = 20) -> str:
 
 
 def write_report(report: Sequence[RowProblem], path: Path) -> None:
-    """Write every problem as CSV that spreadsheets read; raise HistoryError where the file cannot be written."""
+    """Write every problem as CSV; raise HistoryError where the file cannot be written."""
+    write_rows(((row.line, row.column, row.value, row.reason) for row in report), path, header=_HEADER)
+
+
+def write_rows(rows: Iterable[Sequence[object]], path: Path, *, header: Sequence[str]) -> None:
+    """Write rows as CSV that spreadsheets read and do not run; raise HistoryError where the file cannot be written."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with unfinished.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(_HEADER)
-            writer.writerows((row.line, _inert(row.column), _inert(row.value), row.reason) for row in report)
+            writer.writerow(header)
+            writer.writerows([_inert(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
         unfinished.replace(path)
     except OSError as error:
         with suppress(OSError):

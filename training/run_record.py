@@ -119,8 +119,8 @@ def _of_target(figures: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     labels = figures.get("per_label", {})
     for safe, part in zip(distinct_names(labels), labels.values(), strict=True):
         yield from ((f"label/{safe}/{name}", value) for name, value in part.items())
-    for name, value in _with_baseline(figures.get("without_near_duplicates", {})):
-        yield f"without_near_duplicates/{name}", value
+    for part_name in ("scale", "without_near_duplicates"):
+        yield from ((f"{part_name}/{name}", value) for name, value in _with_baseline(figures.get(part_name, {})))
     for name, weight in figures.get("pool_weights", {}).items():
         yield f"pool_weight/{allowed_name(name)}", weight
 
@@ -196,6 +196,9 @@ def run_files(trained: Trained) -> dict[str, bytes]:
         "environment.json": environment(),
         "warnings.json": {"warnings": trained.warnings, "labels_left_out": left_out},
     }
+    if trained.searched is not None:
+        trials = [each.as_json() for each in trained.searched.trials]
+        tables["search.json"] = {**trained.searched.as_json(), "all_trials": trials}
     written = {name: json.dumps(table, ensure_ascii=False, indent=1).encode() for name, table in tables.items()}
     return written | {f"figures/{name}.png": plots.png(figure) for name, figure in plots.figures(trained).items()}
 

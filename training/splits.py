@@ -190,7 +190,9 @@ def _repeats(rows: Sequence[HistoryRow], texts: Sequence[str]) -> IntArray:
     last: dict[tuple[str, str], datetime] = {}
     repeats = []
     for moment, number in sorted(dated):
-        keys = (("id", rows[number].id), ("text", " ".join(texts[number].casefold().split())))
+        wording = " ".join(texts[number].casefold().split())
+        # Tickets without a text are no repeats of each other.
+        keys = (("id", rows[number].id), *([("text", wording)] if wording else []))
         if any(key in last and moment - last[key] <= _REPEATED_WITHIN for key in keys):
             repeats.append(number)
         last.update(dict.fromkeys(keys, moment))

@@ -1,4 +1,4 @@
-"""Reads a file into typed, checked columns of a row type: what histories and articles have in common.
+"""Makes typed, checked columns of a row type out of a file's cells: what histories and articles have in common.
 
 Knows no targets: which labels count is decided in `training.datasets`.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -17,14 +16,15 @@ import pandas as pd
 from features.errors import HistoryError, InvalidRowsError, RowProblem
 from features.history import ArticleRow, ColumnMapping, HistoryRow
 from features.history_checks import RowType, Schema, column_types, failed_checks
-from training.columns import columns_of_fields, existing_column, unread_columns
+from training.columns import ATTRIBUTE_PREFIX, columns_of_fields, existing_column, unread_columns
 from training.conversion import ConvertedColumns, converted_columns
-from training.readers import read_table
 from training.row_reports import shown_value
 
 # What a row says in words: the columns of which a file needs at least one, and what tells repeated rows.
 _TEXT_FIELDS: Mapping[RowType, tuple[str, ...]] = {HistoryRow: ("body", "subject"), ArticleRow: ("title", "body")}
 _ESSENTIAL_FIELDS: Mapping[RowType, tuple[str, ...]] = {HistoryRow: ("body", "subject"), ArticleRow: ("title",)}
+# A history without any text is learned from these: fields of which a ticket's label may follow.
+_SUFFICIENT_FIELDS = frozenset({"attributes", "product", "channel", "organization"})
 _WHOLE_NUMBERS = frozenset(name for name, hint in get_type_hints(HistoryRow).items() if hint == int | None)
 _PROBLEMS_IN_MESSAGE = 3
 
@@ -34,11 +34,12 @@ class CheckedTable:
     """The rows of a file that pass the checks, column by column.
 
     `values` holds a list for every field that the file has a column for, `cells` the file's own text
-    under its line numbers; both in the file's order.
+    under its line numbers; both in the file's order. `columns` names the column of each field.
     """
 
     values: Mapping[str, list[Any]]
     cells: pd.DataFrame
+    columns: Mapping[str, str]
     read_count: int
     invalid_count: int
     duplicates_count: int
@@ -46,9 +47,10 @@ class CheckedTable:
     warnings: tuple[str, ...]
 
 
-def read_checked_table(
-    path: Path,
+def checked_table(
+    cells: pd.DataFrame,
     *,
+    file_name: str,
     row_type: RowType,
     schema: Schema,
     mapping: ColumnMapping,
@@ -56,13 +58,12 @@ def read_checked_table(
     drop_invalid: bool,
     needed_columns: Sequence[str] = (),
 ) -> CheckedTable:
-    """Read, convert and check the rows of a file.
+    """Convert and check the rows of a file, given as `training.readers` reads them.
 
     Later rows with the id and the text of an earlier one are dropped as duplicates. Raises
     InvalidRowsError for rows that break the checks, unless `drop_invalid` leaves them out, and HistoryError
-    for a file that cannot be used or lacks one of `needed_columns`.
+    for a file that has no valid row or lacks one of `needed_columns`.
     """
-    cells = read_table(path)
     for column in needed_columns:
         existing_column(column, columns=tuple(cells.columns))
     columns = _columns(cells, mapping=mapping, row_type=row_type)
@@ -74,14 +75,15 @@ def read_checked_table(
     invalid_count = int((~is_valid & ~is_repeated).sum())
     if report and not drop_invalid:
         raise InvalidRowsError(
-            _message(path, report, invalid_count=invalid_count, read_count=len(cells)), report=report
+            _message(file_name, report, invalid_count=invalid_count, read_count=len(cells)), report=report
         )
     kept = is_valid & ~is_repeated
     if not kept.any():
-        raise HistoryError(f"'{path.name}' has no valid row among its {len(cells):,}; --report FILE writes why.")
+        raise HistoryError(f"'{file_name}' has no valid row among its {len(cells):,}; --report FILE writes why.")
     return CheckedTable(
         values={name: _kept(column, kept, whole=name in _WHOLE_NUMBERS) for name, column in converted.values.items()},
         cells=cells[kept],
+        columns=columns,
         read_count=len(cells),
         invalid_count=invalid_count,
         duplicates_count=int(is_repeated.sum()),
@@ -94,7 +96,10 @@ def _columns(cells: pd.DataFrame, *, mapping: ColumnMapping, row_type: RowType) 
     available = tuple(cells.columns)
     columns = columns_of_fields(mapping, columns=available, known_fields=_field_names(row_type))
     essential = _ESSENTIAL_FIELDS[row_type]
-    if not any(name in columns for name in essential):
+    has_fields = row_type is HistoryRow and any(
+        name in _SUFFICIENT_FIELDS or name.startswith(ATTRIBUTE_PREFIX) for name in columns
+    )
+    if not has_fields and not any(name in columns for name in essential):
         raise HistoryError(
             f"No column holds the {' or the '.join(essential)}. State it with --map {essential[0]}=COLUMN. "
             f"The file's columns are: {', '.join(available)}."
@@ -149,14 +154,14 @@ def _report(
     return tuple(sorted(problems, key=lambda problem: problem.line))
 
 
-def _message(path: Path, report: Sequence[RowProblem], *, invalid_count: int, read_count: int) -> str:
+def _message(file_name: str, report: Sequence[RowProblem], *, invalid_count: int, read_count: int) -> str:
     first = "; ".join(
         f"line {problem.line}, column '{problem.column}': '{problem.value}' {problem.reason}"
         for problem in report[:_PROBLEMS_IN_MESSAGE]
     )
     more = f"; and {len(report) - _PROBLEMS_IN_MESSAGE:,} more" if len(report) > _PROBLEMS_IN_MESSAGE else ""
     return (
-        f"{invalid_count:,} of the {read_count:,} rows of '{path.name}' break the checks: {first}{more}. "
+        f"{invalid_count:,} of the {read_count:,} rows of '{file_name}' break the checks: {first}{more}. "
         "Mend them, or go on without them with --drop-invalid; --report FILE writes all of them to a file."
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from features.history import HistoryRow
-from features.taxonomy import TARGET_NAMES, Target, target_from_labels
+from features.taxonomy import TARGET_NAMES, StepCosts, Target, target_from_labels
 from training.labels import require_target
 
 
@@ -34,13 +34,14 @@ def trainable_targets(
     *,
     minimum_per_class: int,
     orders: Mapping[str, Sequence[str]] | None = None,
+    costs: Mapping[str, StepCosts] | None = None,
     wanted: Sequence[str] | None = None,
 ) -> TrainableTargets:
     """Return the targets among `wanted` (all that the history holds, where not given) that can be trained.
 
     A label with fewer than `minimum_per_class` tickets is excluded; a target that is left with a single
-    label is not trained. `orders` states the order of a scale. Raises RecipeError where an order cannot
-    be told, or for an unknown target.
+    label is not trained. `orders` states the order of a scale, `costs` what mistakes on it cost. Raises
+    RecipeError where an order cannot be told, or for an unknown target.
     """
     for name in (*(wanted or ()), *(orders or {})):
         require_target(name)
@@ -52,7 +53,8 @@ def trainable_targets(
         excluded += [ExcludedLabel(name, label, count) for label, count in rare]
         warnings += _alike(name, enough)
         if len(enough) > 1:
-            targets.append(target_from_labels(name, enough, stated_order=(orders or {}).get(name)))
+            target = target_from_labels(name, enough, stated_order=(orders or {}).get(name))
+            targets.append(replace(target, costs=(costs or {}).get(name)))
         elif counts or wanted is not None:
             warnings.append(_not_trained(name, counts, enough, minimum_per_class=minimum_per_class))
     return TrainableTargets(tuple(targets), tuple(excluded), tuple(warnings))

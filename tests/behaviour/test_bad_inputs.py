@@ -153,7 +153,7 @@ FILES = [
     _option("an order of names", "--order category=network,printer", "'category' is no scale"),
     _option("a split column that is not there", "--split-column part", "no column 'part'. Its columns are: id"),
     _option("a split column of other words", "--split-column category", "'network' names no part of a split"),
-    _option("an unknown recipe", "--recipe slow", "No recipe 'slow': it is neither a file nor one of balanced, fast"),
+    _option("an unknown recipe", "--recipe slow", "No recipe 'slow': it is neither a file nor one of balanced, best"),
     _option("a broken recipe", "--recipe r.toml", r"The recipe 'r\.toml' is no valid TOML", r=b"[boosted"),
     _option("an unknown key in a recipe", "--recipe r.toml", "Unknown key 'round' in the recipe", r=b"round = 1"),
     _option("a value of another type", "--recipe r.toml", "'name' in the recipe is 3; expected", r=b"name = 3"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from features.answers import ModelIdentity, answer
 from features.decisions import Policy
-from features.predictions import Prediction, RankedArticle, RankedLabel, Reason, ScoredTicket, SimilarTicket
+from features.predictions import Advice, Prediction, RankedArticle, RankedLabel, Reason, ScoredTicket, SimilarTicket
 
 MODEL = ModelIdentity("ticket-triage", "3", "champion")
 SCORED = ScoredTicket(
@@ -24,6 +25,7 @@ SCORED = ScoredTicket(
     articles=(RankedArticle("KB-12", "VPN이 끊길 때", "https://kb.example/12", 0.83, "security"),),
     similar_tickets=(SimilarTicket("17", 0.77, {"category": "network"}, ("KB-12",), "security"),),
     warnings=("The field 'via' is not known and was ignored.",),
+    novelty=0.25,
 )
 
 
@@ -32,6 +34,7 @@ def test_an_answer_has_the_shape_that_is_documented() -> None:
     assert answer(SCORED, model=MODEL, policies={"category": Policy(autofill_from=0.95)}) == {
         "ticket_id": "42",
         "language": "ko",
+        "novelty": 0.25,
         "model": {"name": "ticket-triage", "version": "3", "alias": "champion"},
         "targets": {
             "category": {
@@ -81,3 +84,26 @@ def test_each_target_is_decided_under_its_own_policy() -> None:
 def test_who_may_see_is_not_shown() -> None:
     """An audience and a group decide who sees a hint; they are no part of it."""
     assert "security" not in json.dumps(answer(SCORED, model=MODEL))
+
+
+def test_nothing_is_done_with_a_ticket_out_of_scope() -> None:
+    """Every target of a machine's mail abstains with the reason, whatever the promise, and a warning says so."""
+    sentence = "out of scope: newsletter, told by its header 'list-unsubscribe-post'"
+    content = answer(
+        replace(SCORED, out_of_scope=sentence), model=MODEL, policies={"category": Policy(autofill_from=0.5)}
+    )
+    for name in ("category", "priority"):
+        assert (content["targets"][name]["decision"], content["targets"][name]["because"]) == ("abstain", sentence)
+    assert content["targets"]["category"]["label"] == "network"
+    assert content["warnings"][-1] == f"The ticket is {sentence}."
+    assert list(content) == list(answer(SCORED, model=MODEL))
+
+
+def test_an_advised_label_stands_beside_the_most_probable_one() -> None:
+    """Both are visible where they differ, and nothing is added where they do not."""
+    advice = Advice("urgent", 0.25, "expected to cost less than 'high'")
+    priority = replace(SCORED.predictions["priority"], advised=advice)
+    told = answer(replace(SCORED, predictions={"priority": priority}), model=MODEL)["targets"]["priority"]
+    assert told["label"] == "high"
+    assert told["advised"] == {"label": "urgent", "probability": 0.25, "because": advice.because}
+    assert "advised" not in answer(SCORED, model=MODEL)["targets"]["priority"]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from features.article_order import Chances
 from features.article_ranker import LEAST_PAST_TEXTS, ArticleRanker
 from features.articles import KbArticle
+from features.encoder_settings import TextRole
 from features.errors import BundleError
 
 ARTICLES = [
@@ -150,6 +156,103 @@ def test_parts_that_disagree_are_refused() -> None:
     for broken in ((short, arrays), ({}, arrays), (description, far_links), (description, unweighed)):
         with pytest.raises(BundleError, match="Train the model again"):
             ArticleRanker.from_plain(*broken)
+
+
+class Concepts:
+    """An encoder that knows a few words in two languages: one dimension a concept, one more for the language."""
+
+    name = "concepts"
+    dimensions = 5
+    words: ClassVar[dict[str, int]] = {
+        "password": 0, "비밀번호": 0, "vpn": 1, "tunnel": 1, "터널": 1, "printer": 2, "프린터": 2, "paper": 2,
+        "dismissal": 3,
+    }  # fmt: skip
+
+    def encode(self, text: str, *, role: TextRole = TextRole.QUERY) -> NDArray[np.float32]:  # noqa: ARG002
+        vector = np.full(self.dimensions, 0.05, np.float32)
+        for word, concept in self.words.items():
+            vector[concept] += text.lower().count(word)
+        vector[4] = 1.0 if text.isascii() else -1.0
+        return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+    def files(self) -> dict[str, Path]:
+        return {}
+
+
+ENCODER = Concepts()
+
+
+def asked(ranker: ArticleRanker, text: str, **options: Any) -> list[str]:
+    return [article.id for article in ranker.rank(text, embedding=ENCODER.encode(text), **options)]
+
+
+def test_an_encoder_finds_what_shares_no_word_and_no_language() -> None:
+    """A Korean ticket finds an English article by meaning, which words alone cannot."""
+    assert "KB-3" not in [article.id for article in ArticleRanker.fit(ARTICLES).rank("프린터 고장")]
+    assert asked(ArticleRanker.fit(ARTICLES, encoder=ENCODER), "프린터 고장")[0] == "KB-3"
+    assert asked(ArticleRanker.fit(ARTICLES, encoder=ENCODER), "비밀번호 분실")[0] == "KB-1"
+
+
+def test_an_encoder_needs_the_tickets_embedding() -> None:
+    """A ranker that compares meanings refuses a ticket without one, whatever the history."""
+    texts, links = history()
+    for ranker in (
+        ArticleRanker.fit(ARTICLES, encoder=ENCODER),
+        ArticleRanker.fit(ARTICLES, past_texts=texts, past_links=links, encoder=ENCODER),
+    ):
+        with pytest.raises(ValueError, match="embedding"):
+            ranker.rank("printer")
+    with pytest.raises(ValueError, match="embeddings"):
+        ArticleRanker.fit(ARTICLES, past_texts=["a"], past_links=[()], past_embeddings=np.ones((2, 5)), encoder=ENCODER)
+
+
+def test_what_an_encoder_found_survives_storage() -> None:
+    """Vectors come back in half precision and rank as before, with and without a history."""
+    texts, links = history()
+    for ranker in (
+        ArticleRanker.fit(ARTICLES, encoder=ENCODER),
+        ArticleRanker.fit(ARTICLES, past_texts=texts, past_links=links, encoder=ENCODER),
+    ):
+        description, arrays = ranker.to_plain()
+        assert arrays["vector_passages"].dtype == np.float16
+        again = ArticleRanker.from_plain(json.loads(json.dumps(description)), arrays)
+        for text in ("프린터 고장", "tunnel", "locked out"):
+            vector = ENCODER.encode(text)
+            assert again.rank(text, embedding=vector) == ranker.rank(text, embedding=vector)
+        with pytest.raises(BundleError):
+            ArticleRanker.from_plain(description, {**arrays, "vector_passages": arrays["vector_passages"][:1]})
+
+
+def test_where_too_little_speaks_for_any_article_none_fits() -> None:
+    """A stray shared word ranks an article, but only what fits is shown where that is asked for."""
+    ranker = replace(ArticleRanker.fit(ARTICLES), chances=Chances(35.0, nothing=0.5, least=0.5))
+    stray = "we open a bottle and talk about holidays on the beach all day long"
+    assert ranker.rank(stray)
+    assert ranker.rank(stray, only_fitting=True) == ()
+    assert ranker.rank("reset a forgotten password", only_fitting=True)[0].id == "KB-1"
+
+
+def test_what_no_article_solved_teaches_when_none_fits() -> None:
+    """Past tickets without a link raise what must speak for an article above what idle talk asks for."""
+    texts, links = history()
+    texts = [f"{text} {dict(zip(SLANG, ('password', 'vpn', 'printer'), strict=True))[names[0]]}"
+             for text, names in zip(texts, links, strict=True)]  # fmt: skip
+    unsolved = [f"someone left the window open again in room{number}" for number in range(60)]
+    plain = ArticleRanker.fit(ARTICLES, past_texts=texts, past_links=links)
+    taught = ArticleRanker.fit(ARTICLES, past_texts=[*texts, *unsolved], past_links=[*links, *[()] * 60])
+    assert taught.chances.least > plain.chances.least
+    assert taught.rank("crumpled sheets again printer", only_fitting=True)[0].id == "KB-3"
+
+
+def test_of_copies_one_is_ranked_and_links_to_the_other_count() -> None:
+    """The reader sees one article, and what its copy solved speaks for it."""
+    copy = replace(ARTICLES[2], id="KB-33")
+    texts, links = history()
+    moved = [("KB-33",) if names == ("KB-3",) else names for names in links]
+    ranker = ArticleRanker.fit([*ARTICLES, copy], past_texts=texts, past_links=moved)
+    assert (len(ranker), ranker.shown_id("KB-33"), ranker.shown_id("KB-1")) == (4, "KB-3", "KB-1")
+    assert ranker.rank("crumpled sheets again")[0].id == "KB-3"
+    assert ranker.unknown_links == 0
 
 
 def test_no_articles_rank_nothing() -> None:

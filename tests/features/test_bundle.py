@@ -74,6 +74,17 @@ def assert_same(one: ScoredTicket, other: ScoredTicket, *, within: float) -> Non
 # --- what an answer holds ---------------------------------------------------------------------------------------------
 
 
+def test_mail_that_asks_for_no_help_is_told(bundle: ModelBundle) -> None:
+    """A machine's mail is scored and named for what it is; not where the recipe took such mail for tickets."""
+    reply = Ticket("1", "Re: VPN", "I am away.", attributes={"Auto-Submitted": "auto-replied"})
+    told, person = bundle.score([reply, Ticket("2", "VPN", "It drops.")], with_reasons=False)
+    assert told.out_of_scope == "out of scope: automatic reply, told by its header 'auto-submitted'"
+    assert "category" in told.predictions
+    assert person.out_of_scope == ""
+    manifest = replace(bundle.manifest, recipe={**bundle.manifest.recipe, "leave_out_of_scope": False})
+    assert replace(bundle, manifest=manifest).score([reply], with_reasons=False)[0].out_of_scope == ""
+
+
 def test_probabilities_sum_to_one(bundle: ModelBundle, unseen: list[Ticket]) -> None:
     """Every target ranks all its labels, the most probable first, with probabilities that sum to one."""
     for scored in bundle.score(unseen):

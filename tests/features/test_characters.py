@@ -71,8 +71,28 @@ def test_composes_jamo() -> None:
     assert mend_characters(unicodedata.normalize("NFD", "한글 파일.hwp")) == "한글 파일.hwp"
 
 
+@pytest.mark.parametrize(
+    ("raw", "mended"),
+    [
+        ("ﾽￚﾩￜﾤﾼￆﾡￂ ﾷￂﾤﾧￎﾷￒ", "프린터가 안돼요"),
+        ("ㅍㅡㄹㅣㄴㅌㅓㄱㅏ ㅇㅏㄴㄷㅙㅇㅛ", "프린터가 안돼요"),
+        (unicodedata.normalize("NFKC", "안돼요 ㅠㅠ ㅋㅋ"), "안돼요 ㅠㅠ ㅋㅋ"),
+        (unicodedata.normalize("NFKD", "읽었습니다 ㅜㅜ"), "읽었습니다 ㅜㅜ"),
+    ],
+)
+def test_letters_make_the_words_they_were_typed_for(raw: str, mended: str) -> None:
+    """Half-width letters and those of an input method that failed are composed; tears taken apart are tears again."""
+    assert mend_characters(raw) == mended
+
+
+@pytest.mark.parametrize("text", ["ㅠㅠ", "ㅋㅠㅋㅠ", "ㅇㅋㅠㅠ", "ㅗ디ㅔ", "ㅔ개ㅠㅣ드", "ㄱㅅㄱㅅ", "ㅜㅡㅜ"])
+def test_tears_slang_and_slips_stay(text: str) -> None:
+    """Letters that stand for themselves, or for another keyboard layout, make no syllables."""
+    assert mend_characters(text) == text
+
+
 @settings(max_examples=150)
-@given(st.text())
+@given(st.text() | st.text("ㅍㅡㄹㅣㄴㅌㅓㅠㅋ프ﾽￚ한 ", max_size=9))
 def test_mending_twice_changes_nothing(text: str) -> None:
     """Mended text needs no mending."""
     mended = mend_characters(text)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from features.classifier import LEAST_PROBABILITY, BoostedTrees, TargetClassifier, log_odds, probabilities
 from features.neighbours import NO_LABEL, Neighbours, NeighbourVotes
-from features.taxonomy import Target, TargetKind
+from features.ordinal import OrdinalScale
+from features.taxonomy import StepCosts, Target, TargetKind
 from features.vectorizer import FeatureRow
 
 FEATURES, VOTERS = 12, 8
@@ -61,6 +62,11 @@ def _votes(label_count: int) -> NeighbourVotes:
     return replace(NeighbourVotes.counted(labels, label_count=label_count), weight=0.4)
 
 
+def _scale(label_count: int) -> OrdinalScale:
+    weights = np.random.default_rng(4).normal(size=FEATURES).astype(np.float32)
+    return OrdinalScale(weights, np.linspace(-1, 1, label_count - 1), 0.6)
+
+
 def _classifier(*, labels: tuple[str, ...] = LABELS, with_trees: bool = True, votes: bool = True) -> TargetClassifier:
     random = np.random.default_rng(1)
     trees = BoostedTrees(_booster(len(labels)), COLUMNS, 0.7) if with_trees else None
@@ -75,13 +81,22 @@ def _classifier(*, labels: tuple[str, ...] = LABELS, with_trees: bool = True, vo
 
 
 @pytest.fixture(
-    params=[(LABELS, True, True), (LABELS, False, False), (LABELS[:2], True, False)],
-    ids=["trees and votes", "linear", "two labels"],
+    params=[
+        (LABELS, True, True, False),
+        (LABELS, False, False, False),
+        (LABELS[:2], True, False, False),
+        (LABELS, True, True, True),
+    ],
+    ids=["trees and votes", "linear", "two labels", "a scale"],
 )
 def classifier(request: pytest.FixtureRequest) -> TargetClassifier:
-    """A classifier with and without trees and votes, and one of two labels."""
-    labels, with_trees, votes = request.param
-    return _classifier(labels=labels, with_trees=with_trees, votes=votes)
+    """A classifier with and without trees and votes, one of two labels, and one that knows the labels' order."""
+    labels, with_trees, votes, is_ordered = request.param
+    found = _classifier(labels=labels, with_trees=with_trees, votes=votes)
+    if not is_ordered:
+        return found
+    target = Target("urgency", TargetKind.ORDINAL, labels, StepCosts(too_low=4.0, too_high=1.5))
+    return replace(found, target=target, ordinal=_scale(len(labels)))
 
 
 def test_scores_are_the_pool_as_written_out(classifier: TargetClassifier) -> None:
@@ -97,6 +112,10 @@ def test_scores_are_the_pool_as_written_out(classifier: TargetClassifier) -> Non
         expected += 0.7 * np.log(np.maximum(trees, LEAST_PROBABILITY))
     if classifier.voting is not None:
         expected += 0.4 * classifier.voting.scores(neighbours)
+    if classifier.ordinal is not None:
+        along = classifier.ordinal.weights
+        places = [float(value @ along[row.ids]) for row, value in zip(rows, values, strict=True)]
+        expected += 0.6 * classifier.ordinal.log_probabilities(np.array(places))
     assert classifier.scores(rows, values, neighbours) == pytest.approx(expected, abs=1e-6)
 
 
@@ -127,6 +146,15 @@ def test_a_loaded_classifier_gives_the_same_scores(classifier: TargetClassifier)
     rows, values, neighbours = _rows(9)
     assert loaded.target == classifier.target
     assert loaded.scores(rows, values, neighbours).tolist() == classifier.scores(rows, values, neighbours).tolist()
+
+
+def test_features_move_scores_by_their_weights(classifier: TargetClassifier) -> None:
+    """A little more of a feature moves what is linear or on the scale by the weights that reasons are ranked by."""
+    linear = replace(classifier, boosted=None, voting=None)
+    ids, values = np.arange(FEATURES, dtype=np.int32), np.random.default_rng(8).random(FEATURES)
+    moved = np.stack([values, *(values + 1e-4 * np.eye(FEATURES))])
+    scores = linear.variant_scores(ids, np.ones((FEATURES + 1, FEATURES)), moved, [])
+    assert linear.feature_weights(ids, values) == pytest.approx((scores[1:] - scores[0]) / 1e-4, abs=1e-3)
 
 
 def test_trees_never_drown_the_others() -> None:

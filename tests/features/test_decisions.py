@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.decisions import WITHOUT_PROMISE, DecisionKind, Policy, decide
-from features.predictions import Prediction, RankedLabel
+from features.predictions import Advice, Prediction, RankedLabel
 
 _CHANCES = st.floats(0, 1)
 
@@ -59,3 +60,17 @@ def test_a_sentence_is_true_as_written(probability: float) -> None:
     """A probability just below a threshold is not rounded up to it: the sentence names the threshold alone."""
     sentence = decide(_prediction(probability), Policy(autofill_from=0.95)).because
     assert re.findall(r"\d\.\d+", sentence) == [f"{0.5 if probability < 0.5 else 0.95:.2f}"]
+
+
+@given(probability=_CHANCES, autofill_from=st.none() | _CHANCES)
+def test_out_of_scope_is_always_left_to_a_person(probability: float, autofill_from: float | None) -> None:
+    """However sure the model is of a machine's mail, it abstains and says why."""
+    decision = decide(_prediction(probability), Policy(0.0, autofill_from), out_of_scope="out of scope: newsletter")
+    assert (decision.kind, decision.because) == (DecisionKind.ABSTAIN, "out of scope: newsletter")
+
+
+def test_nothing_runs_unattended_against_the_advice() -> None:
+    """Where costs advise another label the most probable one is suggested at most, however sure the model is."""
+    advised = replace(_prediction(0.97), advised=Advice("account", 0.03, "expected to cost less than 'network'"))
+    assert decide(advised, Policy(autofill_from=0.9)).kind is DecisionKind.SUGGEST
+    assert decide(_prediction(0.97), Policy(autofill_from=0.9)).kind is DecisionKind.AUTOFILL

@@ -15,6 +15,7 @@ from features.articles import EVERYONE
 from features.errors import HistoryError
 from features.history import (
     ARTICLE_FIELDS,
+    INTAKE_FIELDS,
     TICKET_FIELDS,
     ArticleRow,
     ColumnMapping,
@@ -62,6 +63,14 @@ def test_a_row_has_the_fields_of_the_contract() -> None:
         *("first_response_at", "reassignments", "reopened", "csat", "resolution", "attributes"),
     }
     assert set(ARTICLE_FIELDS) == {"id", "title", "body", "language", "url", "tags", "audience", "updated_at"}
+
+
+def test_fields_of_intake_are_those_that_a_ticket_has() -> None:
+    """A ticket without the other fields is the same; without one of intake it is another."""
+    full, bare = replace(ROW, **KNOWN_LATER), HistoryRow("HD-7")
+    for name in set(TICKET_FIELDS) - {"id"}:
+        changes_ticket = replace(full, **{name: getattr(bare, name)}).ticket() != full.ticket()
+        assert changes_ticket == (name in INTAKE_FIELDS), name
 
 
 def test_a_ticket_is_what_was_known_at_intake() -> None:

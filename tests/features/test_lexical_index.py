@@ -39,6 +39,12 @@ def test_hangul_becomes_pairs_of_syllables() -> None:
     assert lexical_terms("연결", rules=TermRules(syllable_weight=0.5)) == {"연결": 1.0, ".연": 0.5, ".결": 0.5}
 
 
+def test_a_search_knows_endings_and_no_moods() -> None:
+    """Endings typed by ear find what is spelled well, and tears and laughs find nothing."""
+    by_ear, well = (lexical_terms(text, rules=TermRules()) for text in ("안되요 해주세여", "안돼요ㅠㅠ ㅋㅋ 해주세요"))
+    assert by_ear == well != {}
+
+
 def test_pairs_of_words_do_not_bridge_scripts() -> None:
     """Neighbouring English words make a pair; a Hangul word between them parts them."""
     rules = TermRules(word_pair_weight=0.5)

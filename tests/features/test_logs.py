@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from features.logs import MOST_LOG_LINES, shorten_logs
+import pytest
+
+from features.logs import MOST_LOG_LINES, marked_lines, shorten_logs
 
 
 def _python_trace(library_frames: int) -> str:
@@ -94,3 +96,41 @@ def test_shortening_twice_changes_nothing() -> None:
     for text in (_python_trace(30), _java_trace(30)):
         once = shorten_logs(text)
         assert shorten_logs(once) == once
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        _python_trace(3),
+        _java_trace(3),
+        "2026-05-03 09:12:01 INFO [main] step ok\n2026-05-03 09:12:02 ERROR [main] disk is full",
+        "Mar  4 09:20:11 gw-02 charon[1881]: sending DPD request\ngw-02 charon[1881]: retransmit 1\ngw-02 kernel: down",
+        '10.20.4.17 - - [04/Mar/2026:09:31:02 +0900] "GET / HTTP/1.1" 502 157\n'
+        '10.20.4.21 - - [04/Mar/2026:09:31:09 +0900] "POST /order HTTP/1.1" 504 160',
+        "Log Name:      Application\nEvent ID:      1002\nLevel:         Error",
+        "   IPv4 Address. . . . . . . . . . . : 169.254.17.3\n   Subnet Mask . . . . . . . . . . . : 255.255.0.0",
+        '{"level":"error","msg":"refused"}\n{"level":"info","msg":"again"}',
+    ],
+)
+def test_the_lines_of_a_log_are_marked(log: str) -> None:
+    """What programs write is told from what stands around it, be it Korean or English."""
+    marked = marked_lines(f"출고 화면이 멈춥니다\n\nsee below please\n{log}\n\n왜 이러나요?")
+    assert [line for line, is_log in marked if is_log] == log.split("\n")
+    assert "\n".join(line for line, _ in marked) == f"출고 화면이 멈춥니다\n\nsee below please\n{log}\n\n왜 이러나요?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The printer is broken\nPlease help\nError: it says paper jam",
+        "10:02:01 Customer: my mouse is dead\n10:02:09 Agent: which one?\n10:03:11 Customer: the grey one",
+        "for plant in plants:\n    print(plant)\nTypeError: 'int' object is not callable",
+        "ERROR: 서버에 연결할 수 없습니다\nERROR: 다시 시도하세요",
+        "Name: Kim\nFloor: 3\nDevice: laptop",
+        "",
+        "\n\n",
+    ],
+)
+def test_what_people_write_is_no_log(text: str) -> None:
+    """A chat, a form, code, a single error line and what is said in Korean are no log."""
+    assert not any(is_log for _, is_log in marked_lines(text))

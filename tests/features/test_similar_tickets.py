@@ -149,3 +149,18 @@ def test_columns_of_unequal_length_are_refused() -> None:
     """A missing id is noticed when fitting."""
     with pytest.raises(ValueError, match="one entry a ticket"):
         SimilarTickets.fit(["a"], ids=[], labels=[{}], article_ids=[()], groups=[""])
+
+
+def test_every_ticket_shown_says_how_likely_it_is_a_duplicate() -> None:
+    """Without links in the history the texts tell: a copy is likelier than a ticket about the same thing."""
+    copy, other = fit().nearest(TEXTS[0])
+    assert copy.duplicate_probability is not None
+    assert other.duplicate_probability is not None
+    assert other.duplicate_probability < 0.5 < copy.duplicate_probability
+
+
+def test_a_lower_floor_shows_more() -> None:
+    """Who measures the search may ask for what is too far to be shown."""
+    far = "office chairs projector catering schedule lunch menu visitors parking elevator carpet window paint"
+    assert fit().nearest(far) == ()
+    assert [ticket.id for ticket in fit().nearest(far, floor=0.0)] == ["T2"]

@@ -66,21 +66,36 @@ def test_a_ticket_alone_has_its_row_in_bulk(tickets: list[PreparedTicket]) -> No
         assert values.data[place].tolist() == VECTORIZER.weigh(row).tolist()
 
 
+_BOTH_LANGUAGES = {"printer": "프린터", "print": "출력", "outlook": "아웃룩", "error": "에러"}
+
+
 def _described_features(ticket: PreparedTicket) -> list[str]:
     """Return a text's features as the module describes them, by an implementation that shares nothing with it."""
     features: list[str] = []
-    for token in ticket.text.lower().split():
-        shortest, longest = (1, 4) if re.search("[ㄱ-ㅎㅏ-ㅣ가-힣]", token) else (3, 4)
-        spaced = f" {token} "
-        for start in range(len(spaced)):
-            features += [
-                spaced[start : start + size] for size in range(shortest, longest + 1) if start + size <= len(spaced)
-            ]
-    words = re.findall(r"[^\W_]+", ticket.text.lower())
-    features += [f"w {word}" for word in words]
+    tokens = [token.rstrip("!.,") for token in ticket.text.lower().split()]
+    for token in tokens:
+        words = re.findall(r"[^\W_]+", token)
+        if re.search("[가-힣]", token):
+            features += _pieces(token, 1, 4)
+            words += (latin := re.findall("[a-z]{2,}|[0-9]{2,}", token))
+            features += [piece for word in latin for piece in _pieces(f" {word} ", 3, 4)]
+        else:
+            features += _pieces(f" {token} ", 3, 4)
+        features += [f"w {word}" for word in words]
+        features += [piece for word in words for piece in _pieces(_BOTH_LANGUAGES.get(word, ""), 1, 4)]
+    words = re.findall(r"[^\W_]+", " ".join(tokens))
     features += [f"p {words[place]} {words[place + 1]}" for place in range(len(words) - 1)]
     features += [f"s {word}" for word in re.findall(r"[^\W_]+", ticket.subject.lower())]
     return features
+
+
+def _pieces(text: str, shortest: int, longest: int) -> list[str]:
+    return [
+        text[start : start + size]
+        for start in range(len(text))
+        for size in range(shortest, longest + 1)
+        if start + size <= len(text)
+    ]
 
 
 def test_values_are_those_of_scikit_learn() -> None:
@@ -197,6 +212,57 @@ def test_the_most_frequent_features_are_kept() -> None:
     assert min(kept) >= max(left_out)
 
 
+# --- badly typed ------------------------------------------------------------------------------------------------------
+
+
+def _text_features(text: str) -> list[str]:
+    ticket = PreparedTicket("9", "", text, Language.KO)
+    return _names(VECTORIZER, VECTORIZER.row(ticket).ids.tolist())
+
+
+@pytest.mark.parametrize(
+    ("typed", "other"),
+    [
+        ("비밀번호를 잊었어요ㅠㅠ!!!", "비밀번호를 잊었어요"),
+        ("VPN이 ㅋㅋㅋ 끊겨요... ㅈㅅ", "VPN이 끊겨요"),
+        ("부탁드려여", "부탁드려요"),
+        ("vpn down again!!!!!", "vpn down again"),
+    ],
+)
+def test_moods_and_slips_of_ending_change_no_feature(typed: str, other: str) -> None:
+    """Tears, laughs, initial consonants, repeated signs and endings typed by ear leave a ticket what it is."""
+    assert _text_features(typed) == _text_features(other)
+
+
+def test_korean_without_spaces_keeps_its_ngrams() -> None:
+    """Of a Korean text every n-gram is found again where its spaces are left out."""
+    spaced, joined = (set(_text_features(text)) for text in ("메일이 안 와요", "메일이안와요"))
+    assert {name for name in spaced if " " not in name} <= joined
+
+
+def test_a_latin_word_is_the_same_word_before_a_particle() -> None:
+    """A Latin word with a Korean particle has the features of the word alone."""
+    assert {"w vpn", "vpn", " vp"} <= set(_text_features("VPN에서")) & set(_text_features("VPN"))
+
+
+def test_a_word_of_both_languages_is_known_by_either() -> None:
+    """A model that read of a 메일 knows what a mail is."""
+    assert "메일" in _text_features("my mail")
+
+
+def test_a_log_has_words_and_no_ngrams() -> None:
+    """The lines of a pasted log add their known words; that they hold the n-grams of a word says nothing."""
+    log = "09:12:01 ERROR [vpn] down\n09:12:04 ERROR [vpn] down again"
+    assert set(_text_features(f"프린터가\n\n{log}")) - set(_text_features("프린터가")) == {
+        "w vpn",
+        "w down",
+        "w again",
+        "w error",
+        "p vpn down",
+        "p down again",
+    }
+
+
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -207,13 +273,23 @@ def _bucket(vectorizer: TicketVectorizer, floor: float) -> list[str]:
 
 def test_a_number_counts_by_its_place_among_those_seen() -> None:
     """Numbers fall into buckets of about equally many tickets; one beyond all that was seen falls into the last."""
-    tickets = [PreparedTicket("", "", "a", Language.EN, {}, {"attributes.floor": float(n)}) for n in range(80)]
+    tickets = [PreparedTicket("", "", "a", Language.EN, {}, {"attributes.floor": n + 0.5}) for n in range(80)]
     learned = TicketVectorizer().fit(tickets)
-    buckets = [_bucket(learned, float(number)) for number in range(80)]
+    buckets = [_bucket(learned, number + 0.5) for number in range(80)]
     assert {len(bucket) for bucket in buckets} == {1}
     assert len({bucket[0] for bucket in buckets}) == 8
     assert _bucket(learned, -1e9) == buckets[0]
     assert _bucket(learned, 1e9) == _bucket(learned, float("inf")) == buckets[-1]
+
+
+def test_a_whole_number_counts_as_a_word_too() -> None:
+    """A code in digits is known again, be it sent as a number or as text; one never seen has its bucket alone."""
+    tickets = [PreparedTicket("", "", "a", Language.EN, {}, {"attributes.floor": float(n % 9)}) for n in range(90)]
+    learned = TicketVectorizer().fit(tickets)
+    as_text = PreparedTicket("9", "", "", Language.OTHER, {"attributes.floor": "7"}, {})
+    assert "= attributes.floor=7" in _bucket(learned, 7.0)
+    assert _names(learned, learned.row(as_text).ids.tolist()) == ["= attributes.floor=7"]
+    assert len(_bucket(learned, 1234.0)) == 1
 
 
 def test_numbers_that_are_none_teach_nothing() -> None:

@@ -131,6 +131,7 @@ def assert_is_problem(reply: Any, *, status: int, name: str) -> dict[str, Any]:
         (MalformedBodyError("No JSON."), 400, "body-malformed"),
         (MalformedKeyError("Too long."), 400, "idempotency-key-malformed"),
         (errors.BundleError("Tampered."), 503, "model-refused"),
+        (errors.EncoderError("No graph."), 503, "encoder-refused"),
         (errors.ModelUnavailableError("No model."), 503, "model-unavailable"),
         (UnknownModelError("No such model."), 404, "model-unknown"),
         (errors.RegistryError("No answer."), 503, "registry-unavailable"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from training.candidates import (
     VotingModel,
     tree_columns,
 )
+from training.ordinal import OrdinalModel
 from training.recipe import BoostedRecipe, LinearRecipe
 
 Labels = NDArray[np.int32]
@@ -47,7 +49,7 @@ def vectorizer() -> TicketVectorizer:
     return TicketVectorizer().fit(_tickets(60, topics=3)[0])
 
 
-@pytest.fixture(params=["linear", "ratio", "boosted", "neighbours"])
+@pytest.fixture(params=["linear", "ratio", "boosted", "neighbours", "ordinal"])
 def candidate(request: pytest.FixtureRequest, vectorizer: TicketVectorizer) -> Candidate:
     """Each of the families."""
     families: tuple[Candidate, ...] = (
@@ -55,6 +57,7 @@ def candidate(request: pytest.FixtureRequest, vectorizer: TicketVectorizer) -> C
         RatioModel(LinearRecipe()),
         BoostedModel(BoostedRecipe(rounds=20), tree_columns(list(vectorizer.vocabulary_))),
         VotingModel(),
+        OrdinalModel(LinearRecipe()),
     )
     return next(family for family in families if family.name == request.param)
 
@@ -98,6 +101,30 @@ def test_places_choose_tickets(vectorizer: TicketVectorizer) -> None:
     assert part.texts == [matrices.texts[4], matrices.texts[1]]
     assert part.counts.toarray().tolist() == matrices.counts.toarray()[[4, 1]].tolist()
     assert part.values.toarray().tolist() == matrices.values.toarray()[[4, 1]].tolist()
+
+
+def test_tickets_are_seen_as_by_who_knows_fewer_features() -> None:
+    """Features that others lack go and the text's values regain unit length, as if the others alone were learned from.
+
+    The value of a field stays what it is.
+    """
+    texts = ["vpn tunnel drops", "the tunnel is slow", "paper jam in the printer", "vpn"]
+    tickets = [
+        PreparedTicket(str(number), "", text, Language.EN, {"channel": ("mail", "portal", "mail", "chat")[number]})
+        for number, text in enumerate(texts)
+    ]
+    whole = TicketVectorizer().fit(tickets)
+    matrices = replace(_matrices(whole, tickets), is_text=whole.idf_ > 0)
+    inside, outside = matrices.at(np.array([1, 2])), matrices.at(np.array([0, 3]))
+
+    less = TicketVectorizer().fit(tickets[1:3])
+    columns = [whole.vocabulary_[name] for name in less.vocabulary_]
+    less.idf_ = whole.idf_[columns]
+    expected = _matrices(less, [tickets[0], tickets[3]])
+    found = outside.as_known_to(inside)
+    assert found.values[:, columns].toarray() == pytest.approx(expected.values.toarray())
+    assert found.counts[:, columns].toarray().tolist() == expected.counts.toarray().tolist()
+    assert found.values.sum() == pytest.approx(expected.values.sum())
 
 
 def test_two_labels_are_each_others_opposite(vectorizer: TicketVectorizer) -> None:

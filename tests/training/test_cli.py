@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from features.bundle import ModelBundle
-from features.errors import InvalidRowsError, RegistryError
+from features.errors import HistoryError, InvalidRowsError, RecipeError, RegistryError
 from training.cli import add_commands
 
 Run: TypeAlias = Callable[..., Result]
@@ -147,6 +147,40 @@ def test_articles_alone_can_be_trained(run: Run) -> None:
     assert "tickets read" not in shown
 
 
+# --- a search before training -----------------------------------------------------------------------------------------
+
+
+def test_a_search_before_training_is_told(train: Callable[..., Any], folder: Path) -> None:
+    """With --budget the result holds what was tried, gained and changed, and the same command goes on from it."""
+    first = train("--budget", "0.1s")["search"]
+    assert (first["trials"], first["earlier"], first["changes"]) == (1, 0, {})
+    assert first["out_of_fold_log_loss"] == first["out_of_fold_log_loss_as_given"]
+    assert train("--budget", "0.1s")["search"]["earlier"] == 1
+    assert len(list((folder / "var" / "searches").iterdir())) == 1
+
+
+def test_a_search_is_told_to_a_person(run: Run) -> None:
+    """A line of the summary says how many trials there were and what came of them."""
+    result = run(
+        *("train", "--history", "tickets.jsonl", "--recipe", "tiny.toml", "--no-register", "--budget", "0.1s"),
+    )
+    assert "Search: 1 trial (0 pruned), " in result.stdout
+    assert "searching" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--history", "tickets.jsonl", "--budget", "soon"), "'soon' is no duration"),
+        (("--articles", "articles.jsonl", "--budget", "10m"), "give --history FILE as well"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(run: Run, options: tuple[str, ...], said: str) -> None:
+    """What is no duration, and a search without a history, are refused before anything is read."""
+    with pytest.raises(RecipeError, match=said):
+        run("train", "--no-register", *options)
+
+
 # --- what train is told -----------------------------------------------------------------------------------------------
 
 
@@ -264,6 +298,34 @@ def test_an_empty_registry_is_said_to_be_empty(run: Run, folder: Path) -> None:
         with pytest.raises(RegistryError, match="No model 'ticket-triage' is registered yet"):
             run(verb)
     assert not (folder / "var").exists()
+
+
+def test_tiers_are_told_from_a_log_of_events(train: Callable[..., dict[str, Any]], folder: Path) -> None:
+    """A log of two rows a ticket trains the tier of the group that solved it, and says which groups have none."""
+    events: list[dict[str, object]] = []
+    for number, row in enumerate(_tickets()):
+        first = row | {"step": 0, "state": "new", "team": "desk"}
+        solver = ("desk", "network")[number % 2] if number % 20 else "legal"
+        events += [first, first | {"step": 1, "state": "solved", "team": solver}]
+    _write(folder / "events.jsonl", events)
+    printed = train(
+        *("--history", "events.jsonl", "--map", "group=team", "--events", "step", "--solved", "state=solved"),
+        *("--tier", "1=Desk", "--tier", "2=Network"),
+    )
+    assert printed["tickets"]["read"] == 100
+    assert printed["targets"]["tier"]["labels"] == 2
+    assert any("their 5 tickets get none: legal (5)" in warning for warning in printed["warnings"])
+    counted = train("--history", "events.jsonl", "--map", "group=team", "--events", "step", "--tier-by-reassignments")
+    assert counted["targets"]["tier"]["labels"] == 2
+
+
+def test_a_leak_is_refused_unless_it_is_allowed(train: Callable[..., dict[str, Any]], run: Run, folder: Path) -> None:
+    """A column that is filled in later stops the training; --allow-leak vouches for it."""
+    _write(folder / "leaky.jsonl", _tickets(**{"Closed by": lambda number: f"E-{number % 3}"}))
+    options = ("--history", "leaky.jsonl", "--map", "attributes.by=Closed by")
+    with pytest.raises(HistoryError, match='--allow-leak "Closed by"'):
+        run("train", *options, "--recipe", "tiny.toml", "--no-register")
+    assert "category" in train(*options, "--allow-leak", "Closed by")["targets"]
 
 
 # --- help -------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ import pytest
 from features.errors import HistoryError, InvalidRowsError, RecipeError, RowProblem
 from features.history import ArticleRow, ColumnMapping, HistoryRow
 from training.datasets import fingerprint, read_articles, read_history
+from training.event_log import EventLog
 from training.labels import LabelRestriction
+from training.recipe import TierRecipe
 
 _NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -230,3 +232,73 @@ def test_a_fingerprint_tells_rows_apart() -> None:
     same = [replace(rows[0], attributes={"y": "z", "x": 1.0}), rows[1]]
     assert fingerprint(rows) == fingerprint(same)
     assert len({fingerprint(rows), fingerprint(rows[::-1]), fingerprint([rows[0], replace(rows[1], body="c")])}) == 3
+
+
+def test_a_history_needs_no_text(tmp_path: Path) -> None:
+    """Tickets of fields alone are read; those with the same fields stay apart, and only an id given twice repeats."""
+    path = _file(tmp_path, ["id", "product", "category"], ["1", "a", "x"], ["2", "a", "x"], ["2", "a", "x"])
+    table = read_history(path)
+    assert [(row.id, row.body, row.product) for row in table.rows] == [("1", "", "a"), ("2", "", "a")]
+    assert table.duplicates_count == 1
+    path = _file(tmp_path, ["id", "site", "category"], ["1", "Busan", "x"])
+    assert read_history(path, mapping=ColumnMapping({"attributes.site": "site"})).rows[0].attributes["site"] == "Busan"
+    with pytest.raises(HistoryError, match="No column holds the body or the subject"):
+        read_history(path)
+
+
+_EVENTS = [
+    ["no", "step", "state", "team", "place", "category"],
+    ["A", "0", "New", "Desk", "Seoul", "vpn"],
+    ["A", "1", "Resolved", "Network", "Busan", "wifi"],
+    ["B", "0", "New", "Desk", "", "mail"],
+    ["B", "1", "Resolved", "Desk", "Jeju", "mail"],
+    ["C", "0", "New", "Vendor", "Seoul", ""],
+]
+_OF_EVENTS = ColumnMapping({"id": "no", "group": "team", "product": "place", "attributes.said": "category"})
+
+
+def test_a_log_of_events_becomes_tickets_with_tiers(tmp_path: Path) -> None:
+    """The first event is the ticket, the last one labels it, and the solving group has the tier."""
+    mapping = _OF_EVENTS.merged(ColumnMapping({"category": "category"}))
+    table = read_history(
+        _file(tmp_path, *_EVENTS),
+        mapping=mapping,
+        events=EventLog("step", (("state", "resolved"),)),
+        tiers=TierRecipe(groups={"L1": ("desk",), "L2": ("network", "vendor")}),
+        restrictions=[LabelRestriction("tier", "place", "Seoul")],
+    )
+    assert table.rows == (
+        HistoryRow("A", product="Seoul", attributes={"said": "vpn"}, category="wifi", group="Network", tier="L2"),
+        HistoryRow("B", attributes={"said": "mail"}, category="mail", group="Desk"),
+        HistoryRow("C", product="Seoul", group="Vendor", tier="L2"),
+    )
+    assert table.lines == (2, 4, 6)
+    assert table.columns["category"] == "category (last event)"
+    assert (table.read_count, table.restricted_counts) == (3, {"tier": 1})
+
+
+def test_tiers_are_told_before_labels_are_taken_out(tmp_path: Path) -> None:
+    """A tier that was told is a label like others: its default is no label."""
+    table = read_history(
+        _file(tmp_path, *_EVENTS),
+        mapping=_OF_EVENTS,
+        events=EventLog("step"),
+        tiers=TierRecipe(by_reassignments=True),
+        defaults={"tier": "1"},
+    )
+    assert [row.tier for row in table.rows] == ["2", None, None]
+    assert table.default_counts == {"tier": 2}
+
+
+def test_tiers_follow_tickets_that_are_left(tmp_path: Path) -> None:
+    """Rows that are left out take their events along: the others keep their own tiers."""
+    events = [[*row, "2026-05-01" if row[0] != "A" else "1970-01-01"] for row in _EVENTS[1:]]
+    table = read_history(
+        _file(tmp_path, [*_EVENTS[0], "created_at"], *events),
+        mapping=_OF_EVENTS,
+        events=EventLog("step"),
+        tiers=TierRecipe(groups={"1": ("Desk", "Network"), "2": ("Vendor",)}),
+        drop_invalid=True,
+        now=_NOW,
+    )
+    assert [(row.id, row.tier) for row in table.rows] == [("B", "1"), ("C", "2")]

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall
 
 from features.evidence import Evidence
 from training.calibration import calibration_error
-from training.evaluation import baseline_predictions, evaluate, evaluate_articles, macro_f1
+from training.evaluation import baseline_scores, evaluate, evaluate_articles, macro_f1
 
 Labels = NDArray[np.int32]
 LABELS = ("account", "network", "printer", "unused")
@@ -152,14 +152,14 @@ def test_the_baseline_learns_words_and_korean_characters(
     train: list[str], test: list[str], expected: list[int]
 ) -> None:
     """English is told by its words, Korean by characters, since its words come with endings."""
-    found = baseline_predictions(train, np.array([0, 1, 0, 1], np.int32), test, seed=0)
-    assert found.tolist() == expected
+    found = baseline_scores(train, np.array([0, 1, 0, 1], np.int32), test, label_count=2, seed=0)
+    assert found.argmax(axis=1).tolist() == expected
 
 
 def test_a_baseline_without_words_says_the_most_frequent_label() -> None:
     """Where no text holds a word there is nothing to tell tickets apart by."""
-    found = baseline_predictions(["!", "?", ""], np.array([2, 2, 0], np.int32), ["vpn", "!"], seed=0)
-    assert found.tolist() == [2, 2]
+    found = baseline_scores(["!", "?", ""], np.array([2, 2, 0], np.int32), ["vpn", "!"], label_count=3, seed=0)
+    assert found.argmax(axis=1).tolist() == [2, 2]
 
 
 # --- articles ---------------------------------------------------------------------------------------------------------

@@ -384,3 +384,106 @@ def test_the_labels_are_dated_where_tickets_are() -> None:
     found = _fit([*rows, *_rows()[100:]])
     assert [label for _, label in found.label_dates["category"]] == [row.category for row in rows]
     assert found.label_dates["category"][0][0] == start
+
+
+# --- a history without texts ------------------------------------------------------------------------------------------
+
+
+def _fields_alone() -> list[HistoryRow]:
+    """Return tickets without a text whose category follows from two fields and a number, but for a tenth of them."""
+    random = np.random.default_rng(5)
+    rows = []
+    for number in range(COUNT):
+        site, floor = number % 4, float(random.integers(1, 9))
+        category = "network" if site < 2 else "printer" if floor < 5 else "account"
+        labelled = category if random.random() > 0.1 else str(random.choice(list(_WORDS)))
+        rows.append(
+            HistoryRow(id=f"HD-{number}", category=labelled, attributes={"site": f"site {site}", "floor": floor})
+        )
+    return rows
+
+
+def test_fields_alone_can_be_learned(tmp_path: Path) -> None:
+    """Without a single text the fields and numbers tell the label; nothing is dropped, found near or warned of."""
+    found = _fit(_fields_alone(), recipe=replace(RECIPE, least_tickets_per_label=2))
+    figures = found.bundle.manifest.metrics["category"]
+    assert figures["accuracy"] > figures["majority"] + 0.15
+    assert "without_near_duplicates" not in figures
+    assert (found.bundle.manifest.parts["train"], found.bundle.voters, found.bundle.encoder) == (80, None, None)
+    found.bundle.save(tmp_path / "bundle")
+    ticket = Ticket(attributes={"site": "site 3", "floor": 8})
+    scored = ModelBundle.load(tmp_path / "bundle").score([ticket])[0]
+    assert scored.predictions["category"].label == "account"
+    assert (scored.similar_tickets, scored.predictions["category"].reasons) == ((), ())
+    assert not [warning for warning in scored.warnings if "text" in warning or "language" in warning]
+
+
+def test_fields_alone_are_split_by_time_or_by_label() -> None:
+    """Without a given split tickets without a text are dealt out by their dates, or by their labels, one by one."""
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    dated = [replace(row, created_at=start + timedelta(hours=9 * at)) for at, row in enumerate(_fields_alone())]
+    for rows in (dated, _fields_alone()):
+        found = _fit(rows, given_split=None, recipe=replace(RECIPE, least_tickets_per_label=2))
+        parts = found.bundle.manifest.parts
+        assert (parts["train"] + parts["evidence"] + parts["test"], parts["duplicates"]) == (COUNT, 1)
+        assert "near duplicates" not in " ".join(found.warnings)
+
+
+# --- leaks ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_leak_is_refused_before_anything_is_learned() -> None:
+    """A text that states its label is an error, unless the recipe says that it is known at intake."""
+    rows = [replace(row, body=f"{row.body}\nQueue: {row.category}") for row in _rows()]
+    with pytest.raises(HistoryError, match="--allow-leak queue"):
+        _fit(rows)
+    figures = _fit(rows, recipe=replace(RECIPE, allowed_leaks=("Queue",))).bundle.manifest.metrics["category"]
+    assert figures["accuracy"] > 0.9
+
+
+def test_a_suspicious_field_is_used_and_said() -> None:
+    """A form of the customer's own that settles the category is learned from, and named in the warnings."""
+    rows = [replace(row, attributes={"form": f"{row.category} {at % 2}"}) for at, row in enumerate(_rows())]
+    found = _fit(rows)
+    assert [warning for warning in found.warnings if "'attributes.form' alone tells 'category'" in warning]
+    assert found.bundle.vectorizer is not None
+    assert "= attributes.form=network 0" in found.bundle.vectorizer.vocabulary_
+
+
+# --- mail that asks for no help ---------------------------------------------------------------------------------------
+
+
+def test_mail_that_asks_for_no_help_is_not_learned_from() -> None:
+    """A machine's mail is left out of the training part and counted, unless the recipe takes it for tickets."""
+    rows = _with(_rows(), TRAIN, lambda at, row: replace(row, requester="mailer-daemon@mx.example") if at < 9 else row)
+    found = _fit(rows)
+    assert found.bundle.manifest.parts["train"] == 71
+    assert [warning for warning in found.warnings if "left out of the training part: 9 (delivery failure 9)" in warning]
+    kept = _fit(rows, recipe=replace(RECIPE, leave_out_of_scope=False))
+    assert kept.bundle.manifest.parts["train"] == 80
+
+
+# --- what a requester chose -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ignored", "is_learned"), [((), True), (("requester_priority",), False)])
+def test_what_a_requester_chose_is_a_feature_or_ignored(ignored: tuple[str, ...], is_learned: bool) -> None:
+    """An attribute of the intake form is learned from, unless the recipe names it among those to ignore."""
+    rows = [replace(row, attributes={"requester_priority": row.priority or "", "site": "Busan"}) for row in _rows()]
+    recipe = replace(RECIPE, ignored_attributes=ignored, allowed_leaks=("requester_priority",))
+    bundle = fit_bundle(_history(rows), None, recipe=recipe, seed=1, given_split=PARTS).bundle
+    assert bundle.vectorizer is not None
+    chosen = {name for name in bundle.vectorizer.vocabulary_ if name.startswith("= attributes.requester_priority=")}
+    assert bool(chosen) is is_learned
+    assert "= attributes.site=busan" in bundle.vectorizer.vocabulary_
+    tickets = [Ticket(body="vpn tunnel", attributes={"requester_priority": value}) for value in ("high", "low")]
+    first, second = (scored.predictions["priority"].probability for scored in bundle.score(tickets, with_reasons=False))
+    assert (first == pytest.approx(second)) is not is_learned
+
+
+def test_costs_are_carried_with_the_target(tmp_path: Path) -> None:
+    """A loaded model weighs mistakes as its recipe did."""
+    fit_bundle(_history(_rows()), None, recipe=RECIPE, seed=1, given_split=PARTS).bundle.save(tmp_path / "bundle")
+    loaded = ModelBundle.load(tmp_path / "bundle")
+    assert loaded.classifiers["priority"].target.costs == RECIPE.costs["priority"]
+    assert loaded.classifiers["category"].target.costs is None

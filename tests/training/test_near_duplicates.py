@@ -104,8 +104,15 @@ def test_a_text_sent_a_thousand_times_is_one_group() -> None:
 @given(st.lists(st.text(alphabet="abc 가나 .", max_size=30), max_size=12))
 @settings(max_examples=50, deadline=None)
 def test_any_texts_can_be_grouped(texts: list[str]) -> None:
-    """Whatever the texts, there is a group for each, and equal texts share it."""
+    """Whatever the texts, there is a group for each, and equal texts that are not empty share it."""
     groups = near_duplicate_groups(texts)
     assert len(groups) == len(texts)
     by_text = dict(zip(texts, groups.tolist(), strict=True))
-    assert all(by_text[text] == group for text, group in zip(texts, groups.tolist(), strict=True))
+    assert all(by_text[text] == group for text, group in zip(texts, groups.tolist(), strict=True) if text.strip())
+
+
+def test_tickets_without_a_text_are_no_duplicates() -> None:
+    """Empty texts say nothing, so none is like another, nor like anything in other texts."""
+    assert near_duplicate_groups(["", "paper jam", " ", "paper jam", "\n"]).tolist() == [0, 1, 2, 1, 3]
+    assert near_duplicate_groups(["", ""]).tolist() == [0, 1]
+    assert has_near_duplicate(["", "paper jam", " "], ["", "paper jam"]).tolist() == [False, True, False]

@@ -35,6 +35,19 @@ def test_nothing_is_drawn_when_nobody_waits(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_given_time_is_shown_as_it_goes_by(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bar of seconds shows how many are used and what is being done; hidden, it shows nothing."""
+    for is_shown in (True, False):
+        with Progress(is_shown=is_shown).of_seconds(90.0, doing="searching") as show:
+            show(45.0, "trial 3, fold 2 of 5")
+            show(1000.0, "trial 4, fold 1 of 5")
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert ("searching:  50%" in shown.err) is is_shown
+        assert ("45/90 s, trial 3, fold 2 of 5" in shown.err) is is_shown
+        assert ("90/90 s, trial 4, fold 1 of 5" in shown.err) is is_shown
+
+
 def test_what_is_counted_is_taken_one_at_a_time() -> None:
     """A bar does not read ahead, so that a history may be larger than memory."""
     taken: list[int] = []

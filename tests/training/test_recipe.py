@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from features.errors import RecipeError
-from training.recipe import DEFAULT_RECIPE, SHIPPED, Recipe, load_recipe
+from features.taxonomy import StepCosts
+from training.recipe import DEFAULT_RECIPE, SHIPPED, EncoderRecipe, Recipe, load_recipe
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample_recipe.toml"
 
@@ -28,9 +29,11 @@ def test_a_shipped_recipe_is_named_after_its_file(name: str) -> None:
 
 
 def test_the_default_recipe_is_the_defaults() -> None:
-    """The recipe that is used without a choice is what the code states as defaults."""
+    """The recipe that is used without a choice is what the code states as defaults, and an encoder beside it."""
     assert DEFAULT_RECIPE in SHIPPED
-    assert load_recipe(DEFAULT_RECIPE) == Recipe()
+    shipped = load_recipe(DEFAULT_RECIPE)
+    assert shipped.encoder.distilled
+    assert replace(shipped, encoder=EncoderRecipe()) == Recipe()
 
 
 def test_the_fast_recipe_does_less() -> None:
@@ -57,6 +60,18 @@ def test_a_file_changes_what_it_states(tmp_path: Path) -> None:
     assert recipe.boosted.rounds == Recipe().boosted.rounds
 
 
+def test_tiers_and_allowed_leaks_are_stated_in_a_file(tmp_path: Path) -> None:
+    """A recipe holds the groups of each tier, numbers as names, and what counts as known at intake."""
+    recipe = _recipe(
+        tmp_path,
+        'allowed_leaks = ["state"]\n[tiers]\nalike = ["attributes.form"]\n[tiers.groups]\n1 = ["Desk", "Help Line"]\n',
+    )
+    assert recipe.allowed_leaks == ("state",)
+    assert (recipe.tiers.groups, recipe.tiers.alike) == ({"1": ("Desk", "Help Line")}, ("attributes.form",))
+    with pytest.raises(RecipeError, match=r"'tiers\.groups' in the recipe is"):
+        _recipe(tmp_path, '[tiers.groups]\n1 = "Desk"\n')
+
+
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
     """A file that states nothing changes nothing; a byte-order mark at its start does not matter."""
     assert _recipe(tmp_path, "") == Recipe()
@@ -80,6 +95,24 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("[linear]\nmargin_penalty = -0.1", r"'linear\.margin_penalty' in the recipe is -0\.1"),
         ("[linear]\nmargin_penalty = nan", r"'linear\.margin_penalty' in the recipe is nan"),
         ("[linear]\nmargin_penalty = inf", r"'linear\.margin_penalty' in the recipe is inf"),
+        (
+            "costs = 3",
+            r"'costs' in the recipe is 3; expected a table for each target, as in costs\.priority = \{too_low",
+        ),
+        (
+            "[costs.category]\ntoo_low = 3",
+            r"'costs\.category' in the recipe: 'category' is no scale.* State costs of: prio",
+        ),
+        ("[costs]\npriority = 3", r"'costs\.priority' in the recipe is 3; expected a table, as in costs\.priority = "),
+        (
+            "[costs.priority]\nlow = 3",
+            r"Unknown key 'costs\.priority\.low' in the recipe\. The keys here are: too_low, too",
+        ),
+        (
+            "[costs.priority]\ntoo_low = 0",
+            r"'costs\.priority\.too_low' in the recipe is 0\.0; expected a number above zero",
+        ),
+        ('[costs.priority]\ntoo_low = "5"', r"'costs\.priority\.too_low' in the recipe is '5'"),
         ("[split]\ntest_share = 0.9", r"'split\.test_share' in the recipe come to 1\.05; expected less than 1"),
     ],
 )
@@ -89,9 +122,23 @@ def test_a_mistake_in_a_recipe_is_named(tmp_path: Path, text: str, message: str)
         _recipe(tmp_path, text)
 
 
+def test_costs_are_stated_by_target(tmp_path: Path) -> None:
+    """Costs take the place of the default's; what is not stated of a target is 1, an empty table turns all off."""
+    stated = _recipe(tmp_path, "costs.urgency = {too_low = 5}\n[costs.tier]\ntoo_high = 0.5")
+    assert stated.costs == {"urgency": StepCosts(5.0, 1.0), "tier": StepCosts(1.0, 0.5)}
+    assert _recipe(tmp_path, "costs = {}").costs == {}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_missing_an_urgent_ticket_costs_more(name: str) -> None:
+    """The shipped recipes weigh a priority that is too low more than one that is too high."""
+    costs = load_recipe(name).costs["priority"]
+    assert costs.too_low > costs.too_high
+
+
 def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
     """A name that is neither a file nor shipped is an error that names what is."""
-    with pytest.raises(RecipeError, match=r"No recipe 'slow': it is neither a file nor one of balanced, fast"):
+    with pytest.raises(RecipeError, match=r"No recipe 'slow': it is neither a file nor one of balanced, best, fast"):
         load_recipe("slow")
 
 

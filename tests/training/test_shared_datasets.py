@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from features.history import ColumnMapping
-from training.datasets import read_articles, read_history
+from training.datasets import HistoryTable, read_articles, read_history
+from training.event_log import EventLog
 from training.labels import LabelRestriction
+from training.leaks import find_leaks
+from training.recipe import TierRecipe
 from training.targets import trainable_targets
 
 
@@ -87,3 +90,53 @@ def test_knowledge_bases_are_read(shared_datasets: Path) -> None:
     assert (len(korean.rows), len(english.rows)) == (2717, 173)
     assert korean.rows[0].id == "0"
     assert all(row.tags for row in korean.rows[:10])
+
+
+def test_a_log_of_incidents_gives_tiers(shared_datasets: Path) -> None:
+    """The groups that held each incident tell its tier, and the columns that leak the outcome are known."""
+    fields = ("category", "impact", "closed_code", "made_sla", "ident_state", "location")
+    table = read_history(
+        shared_datasets / "uci_incident_log" / "events.csv.gz",
+        mapping=ColumnMapping(
+            {"id": "number", "created_at": "opened_at", "group": "assignment_group"}
+            | {f"attributes.{name}": name for name in fields}
+        ),
+        events=EventLog("sys_mod_count", (("ident_state", "Resolved"),)),
+        tiers=TierRecipe(by_reassignments=True),
+        now=datetime(2026, 11, 1, tzinfo=UTC),
+    )
+    assert Counter(row.tier for row in table.rows) == {"1": 16_224, "2": 5_957, "3": 2_364, None: 373}
+    leaks = find_leaks(table.rows, texts=[""] * len(table.rows), columns=table.columns, targets=["tier"])
+    assert {leak.name for leak in leaks} == {"closed_code", "made_sla", "ident_state"}
+
+
+def test_real_histories_are_not_taken_for_leaks(shared_datasets: Path) -> None:
+    """Texts as people write them state no label; an impact that stands for the kind of ticket is the one real leak."""
+    inquiries = read_history(
+        shared_datasets / "aivle_inquiry_ko" / "inquiries.csv",
+        mapping=ColumnMapping({"body": "text", "category": "label"}),
+    )
+    assert _clear_leaks(inquiries) == set()
+    issues = read_history(
+        shared_datasets / "nasa_pits_en" / "issues.csv.gz",
+        mapping=ColumnMapping({"id": "TIM_Id", "subject": "Subject", "body": "Description", "priority": "Severity"}),
+    )
+    assert _clear_leaks(issues) == set()
+    tickets = read_history(
+        shared_datasets / "endava_tickets_en" / "all_tickets.csv",
+        mapping=ColumnMapping(
+            {
+                "subject": "title",
+                "kind": "ticket_type",
+                "attributes.impact": "impact",
+                "attributes.sub": "sub_category1",
+            }
+        ),
+    )
+    assert _clear_leaks(tickets) == {"impact"}
+
+
+def _clear_leaks(table: HistoryTable) -> set[str]:
+    texts = [f"{row.subject}\n{row.body}" for row in table.rows]
+    leaks = find_leaks(table.rows, texts=texts, columns=table.columns, targets=table.present_targets)
+    return {leak.name for leak in leaks if leak.is_clear}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -186,3 +187,15 @@ def test_too_few_tickets_cannot_be_split() -> None:
     """Two tickets leave a part empty, which is said."""
     with pytest.raises(HistoryError, match=r"The split leaves no ticket for the evidence part: 2 tickets were split"):
         split_history([HistoryRow(id="1"), HistoryRow(id="2")], texts=["a b", "c d"], labels=["x", "x"], seed=0)
+
+
+def test_tickets_without_a_text_are_no_repeats() -> None:
+    """A history without any text is split by time with nothing dropped, but for repeats of an id."""
+    rows = _rows(dated=True)
+    rows[7] = replace(rows[7], id="repeated")
+    at = rows[7].created_at
+    assert at is not None
+    rows[8] = replace(rows[8], id="repeated", created_at=at + timedelta(hours=1))
+    split = split_history(rows, texts=[""] * 600, labels=_LABELS, seed=3)
+    _assert_complete(split)
+    assert (split.kind, split.dropped.tolist()) == (SplitKind.BY_TIME, [8])
