@@ -16,7 +16,7 @@ _LETTER_OF_KEY = str.maketrans(
 )
 _KEY_OF_LETTER = str.maketrans(_LETTERS + _SHIFTED_LETTERS, _KEYS + _SHIFTED_KEYS.lower())
 
-_TYPED = re.compile(r"(\W*)(?:([A-Za-z]{3,})|([ㄱ-ㅎㅏ-ㅣ가-힣]{2,}))(\W*)")
+_TYPED = re.compile(r"(\W*)(?:([A-Za-z]{4,})|([ㄱ-ㅎㅏ-ㅣ가-힣]{2,}))(\W*)")
 # Tears, laughs and the initial consonants of a courtesy are meant as they stand.
 _SLANG = re.compile("[ㄱ-ㅎ]{2}|[ㅋㅎㅇㅠㅜㅡ]+")
 # Korean may end in them, though they make no syllable. A single one is what three keys of an acronym make.
