@@ -1,13 +1,13 @@
 """Do we find the right article at least as often as BM25 does, and how long do articles and neighbours take?
 
 Run from the repository: `python benchmarks/retrieval.py [--json] [--similar] [--encoder FOLDER]`. The sets lie in
-../shared/datasets; a set that is missing is said so and left out. The English choices (stop words, stemming, pairs of words, saturation)
-were made on wixqa_en and confirmed on openoffice_duplicates_en; the Korean ones (syllables beside pairs of syllables,
-no whole words) on smartstore_faq_ko and aivle_faq_ko together: of its own choices a set's figure is flattered. The
-signals taken from past tickets were compared on aivle_faq_ko, whose paraphrases stand on both sides of a fold.
-Centring, passages and the plain sum of words and meaning were looked at on all three sets; how many past tickets are learned from
-as if their articles were new was chosen on banking77_en. Of copies one is shown: where the set asks for
-another one, that counts as a miss.
+../shared/datasets; a set that is missing is said so and left out. The English choices (stop words, stemming, pairs of
+words, saturation) were made on wixqa_en and confirmed on openoffice_duplicates_en; the Korean ones (syllables beside
+pairs of syllables, no whole words) on smartstore_faq_ko and aivle_faq_ko together: of its own choices a set's figure
+is flattered. The signals taken from past tickets were compared on aivle_faq_ko, whose paraphrases stand on both sides
+of a fold. Centring by language, passages and the plain sum of words and meaning were looked at on all three sets; how
+many past tickets are learned from as if their articles were new was chosen on banking77_en. Of copies one is shown:
+where a set asks for another one, that counts as a miss.
 """
 
 from __future__ import annotations
