@@ -205,7 +205,9 @@ def test_training_commands_run_as_written(export: Path) -> None:
     lines = [words for words in _read("README.md").commands if words[:3] == ["triage", "train", "--history"]]
     for words in lines:
         recipe = [] if "--recipe" in words else ["--recipe", "tiny.toml"]
-        done = _run([*words[1:], *recipe, "--no-register", "--json"])
+        # What comes later wins: a search is begun as written, and is not waited for.
+        budget = ["--budget", "1s"] if "--budget" in words else []
+        done = _run([*words[1:], *recipe, *budget, "--no-register", "--json"])
         assert done.exit_code == 0, (words, done.output, done.exception)
         assert json.loads(done.stdout.splitlines()[-1])["targets"]
     assert len(lines) >= 5
