@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -153,9 +154,10 @@ def test_articles_alone_can_be_trained(run: Run) -> None:
 def test_a_search_before_training_is_told(train: Callable[..., Any], folder: Path) -> None:
     """With --budget the result holds what was tried, gained and changed, and the same command goes on from it."""
     first = train("--budget", "0.1s")["search"]
-    assert (first["trials"], first["earlier"], first["changes"]) == (1, 0, {})
-    assert first["out_of_fold_log_loss"] == first["out_of_fold_log_loss_as_given"]
-    assert train("--budget", "0.1s")["search"]["earlier"] == 1
+    assert first["trials"] >= 1
+    assert first["earlier"] == 0
+    assert first["out_of_fold_log_loss"] <= first["out_of_fold_log_loss_as_given"]
+    assert train("--budget", "0.1s")["search"]["earlier"] == first["trials"]
     assert len(list((folder / "var" / "searches").iterdir())) == 1
 
 
@@ -164,7 +166,7 @@ def test_a_search_is_told_to_a_person(run: Run) -> None:
     result = run(
         *("train", "--history", "tickets.jsonl", "--recipe", "tiny.toml", "--no-register", "--budget", "0.1s"),
     )
-    assert "Search: 1 trial (0 pruned), " in result.stdout
+    assert re.search(r"Search: \d+ trials? \(\d+ pruned\), ", result.stdout)
     assert "searching" in result.stderr
 
 
