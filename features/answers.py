@@ -62,6 +62,7 @@ def answer(
             {
                 "id": similar.id,
                 "score": similar.score,
+                "duplicate_probability": similar.duplicate_probability,
                 "labels": dict(similar.labels),
                 "article_ids": list(similar.article_ids),
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from features.glossary import Glossary
 from features.neighbours import NeighbourIndex
 from features.novelty import Novelty
 from features.out_of_scope import out_of_scope
-from features.predictions import Prediction, RankedLabel, ScoredTicket
+from features.predictions import Prediction, RankedArticle, RankedLabel, ScoredTicket
 from features.preparation import PreparedTicket, Preparer
 from features.priority_matrix import PriorityMatrix, Scorer, scorers
 from features.reasons import TicketParts
@@ -86,12 +87,14 @@ class ModelBundle:
         with_reasons: bool = True,
         article_count: int = 5,
         similar_count: int = 5,
+        only_fitting: bool = True,
         glossary: Glossary | None = None,
     ) -> list[ScoredTicket]:
         """Return what the model says of each ticket.
 
         A ticket gets the same numbers alone and among others. A target that fails for a ticket is named in
-        its `failures` and leaves the other targets alone. `glossary` takes the place of the one trained with.
+        its `failures` and leaves the other targets alone. Where no article fits none is shown, unless they are to be
+        ranked all the same. `glossary` takes the place of the one trained with.
         """
         preparer = Preparer(
             self.glossary if glossary is None else glossary,
@@ -99,7 +102,11 @@ class ModelBundle:
             None if self.vectorizer is None else self.vectorizer.slips,
         )
         prepared = [preparer.prepare(ticket) for ticket in tickets]
-        embeddings = [None if self.encoder is None else self.encoder.encode(one.line) for one in prepared]
+        embeddings = [self._embedding(one) for one in prepared]
+        articles = [
+            self._articles(one, embedding, count=article_count, only_fitting=only_fitting)
+            for one, embedding in zip(prepared, embeddings, strict=True)
+        ]
         parts = self._parts(prepared, embeddings)
         predictions, failures = self._predict(parts, ticket_count=len(tickets), with_reasons=with_reasons)
         return [
@@ -108,18 +115,39 @@ class ModelBundle:
                 language=one.language.value,
                 predictions=predictions[place],
                 failures=failures[place],
-                articles=()
-                if self.articles is None
-                else self.articles.rank(one.text, embedding=embeddings[place], count=article_count),
+                articles=articles[place],
                 similar_tickets=()
                 if self.similar_tickets is None
-                else self.similar_tickets.nearest(one.text, count=similar_count, excluding=ticket.id),
-                warnings=self._warnings(one),
+                else self.similar_tickets.nearest(
+                    one.text,
+                    count=similar_count,
+                    embedding=embeddings[place],
+                    fields=one.fields,
+                    created_at=ticket.created_at,
+                    excluding=ticket.id,
+                ),
+                warnings=self._warnings(one, lacks_article=article_count > 0 and not articles[place]),
                 out_of_scope=self._out_of_scope(ticket),
                 novelty=self.novelty.of(parts[place].neighbours) if self.novelty is not None and parts else None,
             )
             for place, (ticket, one) in enumerate(zip(tickets, prepared, strict=True))
         ]
+
+    def _embedding(self, ticket: PreparedTicket) -> Embedding | None:
+        """Return what the encoder makes of a ticket, where anything reads it."""
+        return None if self.encoder is None or not self._hears_meaning else self.encoder.encode(ticket.line)
+
+    @cached_property
+    def _hears_meaning(self) -> bool:
+        is_heard = any(classifier.embedding_weights is not None for classifier in self.classifiers.values())
+        return is_heard or self.articles is not None or self.similar_tickets is not None
+
+    def _articles(
+        self, ticket: PreparedTicket, embedding: Embedding | None, *, count: int, only_fitting: bool
+    ) -> tuple[RankedArticle, ...]:
+        if self.articles is None:
+            return ()
+        return self.articles.rank(ticket.text, embedding=embedding, count=count, only_fitting=only_fitting)
 
     def _parts(self, prepared: Sequence[PreparedTicket], embeddings: Sequence[Embedding | None]) -> list[TicketParts]:
         """Return the tickets taken apart, or nothing where no target was trained."""
@@ -160,8 +188,10 @@ class ModelBundle:
         found = out_of_scope(ticket) if self.manifest.recipe.get("leave_out_of_scope", True) else None
         return "" if found is None else str(found)
 
-    def _warnings(self, ticket: PreparedTicket) -> tuple[str, ...]:
+    def _warnings(self, ticket: PreparedTicket, *, lacks_article: bool) -> tuple[str, ...]:
         warnings = []
+        if lacks_article and self.articles and ticket.text.strip():
+            warnings.append("No article of the knowledge base fits this ticket.")
         untrained = [name for name in TARGET_NAMES if name not in self.classifiers]
         if untrained:
             warnings.append(f"Not trained, since the history holds too few labels: {', '.join(untrained)}.")

@@ -13,6 +13,14 @@
     ├── StorageError            the database does not answer or refuses
     ├── AuthenticationError     no valid key
     ├── PermissionDeniedError   a valid key without the scope
+    ├── ConnectionsError        a configured connection to a helpdesk that cannot be used
+    ├── DeliveryError           a webhook's body that cannot be read
+    ├── HelpdeskError           a helpdesk that does not do what it was asked
+    │   ├── HelpdeskBusyError     it asks to be left alone for a while
+    │   ├── HelpdeskDownError     it gave no answer, or failed: what was asked may have been done
+    │   ├── HelpdeskRefusedError  it refuses, and would again
+    │   ├── TicketGoneError       it has no such ticket
+    │   └── TicketChangedError    the ticket was changed between reading and writing
     └── IdempotencyError        an Idempotency-Key used twice for different requests
 
 A message names what failed, the value, what was expected and what to do. Messages are shown to
@@ -96,3 +104,39 @@ class IdempotencyError(TriageError):
     def __init__(self, message: str, *, in_flight: bool) -> None:
         super().__init__(message)
         self.in_flight = in_flight
+
+
+class ConnectionsError(TriageError):
+    """A connection to a helpdesk is configured wrongly, or there is none of that name."""
+
+
+class DeliveryError(TriageError):
+    """The body of a webhook cannot be read."""
+
+
+class HelpdeskError(TriageError):
+    """A helpdesk did not do what it was asked."""
+
+
+class HelpdeskBusyError(HelpdeskError):
+    """A helpdesk asks to be left alone for `retry_after_seconds`."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class HelpdeskDownError(HelpdeskError):
+    """A helpdesk gave no answer or failed; whether it did what it was asked is not known."""
+
+
+class HelpdeskRefusedError(HelpdeskError):
+    """A helpdesk refuses what it was asked, and would refuse it again."""
+
+
+class TicketGoneError(HelpdeskError):
+    """A helpdesk has no such ticket any more, or none that we may see."""
+
+
+class TicketChangedError(HelpdeskError):
+    """A ticket was changed between reading and writing it."""

@@ -1,4 +1,4 @@
-"""Rows of histories, articles and labels, and the mapping from a customer's columns to them.
+"""Rows of histories, reviews, articles and labels, and the mapping from a customer's columns to them.
 
 The dataclasses are the contract between whatever exports a history and whatever trains on it; the
 pandera schemas of `features.history_checks` are derived from them.
@@ -49,7 +49,7 @@ class HistoryRow:
     """A past ticket: what was known at intake, the labels people gave it, and how it ended.
 
     Only the fields that `ticket()` carries over can become features; the labels and everything below
-    them are known after intake.
+    them are known after intake. `duplicate_of` is the id of the ticket that this one repeats.
     """
 
     id: str
@@ -72,6 +72,7 @@ class HistoryRow:
     urgency: str | None = None
 
     article_ids: tuple[str, ...] = ()
+    duplicate_of: str = ""
     resolved_at: datetime | None = None
     first_response_at: datetime | None = None
     reassignments: int | None = None
@@ -102,6 +103,42 @@ def without_attributes(row: HistoryRow, names: Collection[str]) -> HistoryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """The label that one target of a ticket got after intake, and what was suggested for it then.
+
+    `reviewer` tells people apart and names nobody. The ticket's text, redacted, is there so that a ticket which no
+    history holds can be learned from; it is empty where it is no longer kept. A row whose source is `unconfirmed` is no
+    label: it says that the value which the history shows is our own.
+    """
+
+    ticket_id: str
+    target: str
+    value: str
+    source: LabelSource
+    suggested: str = ""
+    at: datetime | None = None
+    weight: float = 1.0
+    inclusion_probability: float = 1.0
+    model_version: str = ""
+    connection: str = ""
+    reviewer: str = ""
+    language: str = ""
+    subject: str = ""
+    body: str = ""
+
+    def label(self) -> Label:
+        """Return the label with its provenance."""
+        return Label(
+            value=self.value,
+            source=self.source,
+            at=self.at,
+            weight=self.weight,
+            inclusion_probability=self.inclusion_probability,
+            model_version=self.model_version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ArticleRow:
     """A row of a knowledge-base export."""
 
@@ -120,6 +157,7 @@ _TEXTS, _CIRCUMSTANCES = ("subject", "body"), ("channel", "requester", "organiza
 INTAKE_FIELDS = (*_TEXTS, *_CIRCUMSTANCES, "created_at", "attributes")
 TICKET_FIELDS = tuple(row_field.name for row_field in fields(HistoryRow))
 ARTICLE_FIELDS = tuple(row_field.name for row_field in fields(ArticleRow))
+REVIEW_FIELDS = tuple(row_field.name for row_field in fields(ReviewRow))
 
 
 @dataclass(frozen=True, slots=True)

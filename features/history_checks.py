@@ -1,4 +1,4 @@
-"""What makes a row of a history or a knowledge base usable: pandera schemas derived from the row types.
+"""What makes a row of a history, of reviews or of a knowledge base usable: pandera schemas derived from the row types.
 
 The only module that knows pandera. Training uses it; serving does not.
 """
@@ -9,13 +9,14 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import pandas as pd
 import pandera.pandas as pandera
 from pandera.errors import SchemaErrors
 
-from features.history import ArticleRow, HistoryRow
+from features.history import ArticleRow, HistoryRow, ReviewRow
 from features.taxonomy import TARGET_NAMES
 
 LONGEST_TEXT_CHARACTERS = 1_000_000
@@ -26,6 +27,9 @@ EARLIEST_DATE = datetime(1990, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE = timedelta(days=1)
 _LONGEST_CHARACTERS = {
     "id": LONGEST_ID_CHARACTERS,
+    "duplicate_of": LONGEST_ID_CHARACTERS,
+    "ticket_id": LONGEST_ID_CHARACTERS,
+    "value": LONGEST_LABEL_CHARACTERS,
     "subject": LONGEST_TEXT_CHARACTERS,
     "body": LONGEST_TEXT_CHARACTERS,
     "title": LONGEST_TEXT_CHARACTERS,
@@ -36,7 +40,7 @@ DATE_TYPE = pd.DatetimeTZDtype(unit="us", tz="UTC")
 _COLUMN_TYPES: Mapping[type, Any] = {str: "str", datetime: DATE_TYPE, int: "float64", float: "float64"}
 
 Schema: TypeAlias = pandera.DataFrameSchema
-RowType: TypeAlias = type[HistoryRow] | type[ArticleRow]
+RowType: TypeAlias = type[HistoryRow] | type[ArticleRow] | type[ReviewRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,19 @@ def article_schema(*, now: datetime) -> Schema:
     return pandera.DataFrameSchema(columns)
 
 
+def review_schema(*, now: datetime) -> Schema:
+    """Return the schema of a frame of review rows; `now` is the moment after which no date may lie."""
+    columns = _columns(ReviewRow, now=now)
+    columns["ticket_id"].checks.append(_check(lambda ids: ids != "", reason="is empty"))
+    columns["value"].checks.append(_check(lambda values: values != "", reason="is empty"))
+    columns["target"].checks.append(_check(lambda names: names.isin(TARGET_NAMES), reason="is no target"))
+    columns["weight"].checks.append(_check(lambda weights: weights > 0, reason="is not above zero"))
+    columns["inclusion_probability"].checks.append(
+        _check(lambda chances: (chances > 0) & (chances <= 1), reason="is not above 0 and at most 1")
+    )
+    return pandera.DataFrameSchema(columns)
+
+
 def failed_checks(frame: pd.DataFrame, schema: Schema) -> list[FailedCheck]:
     """Return every check that a row of the frame breaks; its index holds the lines."""
     try:
@@ -82,7 +99,12 @@ def column_types(row_type: RowType) -> dict[str, Any]:
     """Return the type of a frame's column for every field of the row type that holds a single value."""
     hints = get_type_hints(row_type)
     plain = {name: _plain_type(hint) for name, hint in hints.items()}
-    return {name: _COLUMN_TYPES[kind] for name, kind in plain.items() if kind is not None and kind in _COLUMN_TYPES}
+    types = {name: str if _is_enum(kind) else kind for name, kind in plain.items()}
+    return {name: _COLUMN_TYPES[kind] for name, kind in types.items() if kind is not None and kind in _COLUMN_TYPES}
+
+
+def _is_enum(kind: type | None) -> bool:
+    return kind is not None and issubclass(kind, StrEnum)
 
 
 def _columns(row_type: RowType, *, now: datetime) -> dict[str, pandera.Column]:
@@ -125,6 +147,9 @@ def _field_checks(name: str, kind: type | None, *, now: datetime) -> list[pander
             _check(lambda dates: dates >= EARLIEST_DATE, reason=f"lies before {EARLIEST_DATE.year}"),
             _check(lambda dates: dates <= latest, reason="lies in the future"),
         ]
+    if kind is not None and issubclass(kind, StrEnum):
+        known = [member.value for member in kind]
+        checks.append(_check(lambda words: words.isin(known), reason=f"is none of: {', '.join(known)}"))
     if kind is int:
         checks += [
             _check(lambda numbers: numbers % 1 == 0, reason="is no whole number"),

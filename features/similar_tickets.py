@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,21 @@ class Meanings:
     def _vectors(self) -> Vectors:
         """The vectors in single precision: numpy multiplies halves one by one."""
         return self.vectors.astype(np.float32)
+
+
+class Asked(TypedDict, total=False):
+    """What is known of a ticket beside its text, and who asks.
+
+    `embedding` is what the encoder makes of the ticket, needed where the past ones were encoded; `fields` and
+    `created_at` tell duplicates. The ticket whose id is `excluding` is not shown, nor one with a score below `floor`.
+    """
+
+    embedding: Vectors | None
+    fields: Mapping[str, str]
+    created_at: datetime | None
+    excluding: str
+    reader_group: str
+    floor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,34 +133,14 @@ class SimilarTickets:
         """The number of past tickets."""
         return len(self.ids)
 
-    def nearest(
-        self,
-        text: str,
-        *,
-        embedding: Vectors | None = None,
-        fields: Mapping[str, str] | None = None,
-        created_at: datetime | None = None,
-        count: int = 5,
-        excluding: str = "",
-        reader_group: str = "",
-        floor: float | None = None,
-    ) -> tuple[SimilarTicket, ...]:
+    def nearest(self, text: str, *, count: int = 5, **asked: Unpack[Asked]) -> tuple[SimilarTicket, ...]:
         """Return the nearest past tickets that the reader's group may see, nearest first.
 
         The score is the cosine of the texts' tf-idf; with an encoder the mean of that and the cosine of what it makes
-        of them. Of tickets with the same text one is shown; a ticket with a score below the floor is not, nor is the
-        ticket whose id is `excluding`. Where a history taught what duplicates are, the likeliest duplicate is first.
+        of them. Of tickets with the same text one is shown. Where a history taught what duplicates are, the likeliest
+        duplicate is first.
         """
-        near = self.near(
-            text,
-            embedding=embedding,
-            fields=fields,
-            created_at=created_at,
-            count=count,
-            excluding=excluding,
-            reader_group=reader_group,
-            floor=floor,
-        )
+        near = self.near(text, count=count, **asked)
         model = self.duplicates or (DEFAULT_BY_WORDS if self.meanings is None else DEFAULT)
         probabilities = model.probabilities(near.signals)
         order = range(len(near.tickets)) if self.duplicates is None else np.argsort(-probabilities, kind="stable")
@@ -158,23 +153,14 @@ class SimilarTickets:
             for place in order[:count]
         )
 
-    def near(
-        self,
-        text: str,
-        *,
-        embedding: Vectors | None = None,
-        fields: Mapping[str, str] | None = None,
-        created_at: datetime | None = None,
-        count: int = 5,
-        excluding: str = "",
-        reader_group: str = "",
-        floor: float | None = None,
-    ) -> NearTickets:
+    def near(self, text: str, *, count: int = 5, **asked: Unpack[Asked]) -> NearTickets:
         """Return every past ticket near enough to be shown, one a text, with what speaks for a duplicate."""
-        texts, words, meaning = self.nearest_texts(text, embedding=embedding, count=count, reader_group=reader_group)
+        reader_group, excluding = asked.get("reader_group", ""), asked.get("excluding", "")
+        texts, words, meaning = self.nearest_texts(
+            text, embedding=asked.get("embedding"), count=count, reader_group=reader_group
+        )
         likeness = words if self.meanings is None else (words + meaning) / 2.0
-        if floor is None:
-            floor = LEAST_COSINE if self.meanings is None else LEAST_MEAN_COSINE
+        floor = asked.get("floor", LEAST_COSINE if self.meanings is None else LEAST_MEAN_COSINE)
         shown = [
             (ticket, place)
             for place in np.argsort(-likeness, kind="stable").tolist()
@@ -185,7 +171,7 @@ class SimilarTickets:
         tickets = np.array([ticket for ticket, _ in shown], dtype=np.intp)
         places = np.array([place for _, place in shown], dtype=np.intp)
         below = likeness[places] - likeness[places].max(initial=0.0)
-        beside = self.circumstances.beside(tickets, fields=fields or {}, created_at=created_at)
+        beside = self.circumstances.beside(tickets, fields=asked.get("fields", {}), created_at=asked.get("created_at"))
         return NearTickets(tickets, likeness[places], np.column_stack([words[places], meaning[places], below, beside]))
 
     def nearest_texts(
@@ -201,7 +187,8 @@ class SimilarTickets:
         if self.meanings is not None:
             if embedding is None:
                 raise ValueError("These tickets were encoded: give the ticket's embedding by the same encoder.")
-            meaning = self.meanings.cosines(text, embedding)
+            if text.strip():  # what an encoder makes of no text is like something all the same
+                meaning = self.meanings.cosines(text, embedding)
         scores = words + meaning
         scores[self._hidden.get(reader_group, self._hidden[""])] = 0.0
         texts, _ = best(scores, max(CANDIDATES, _CANDIDATES_PER_TICKET_SHOWN * (count + 1)))

@@ -38,3 +38,10 @@ class Ticket:
     language: str = ""
     created_at: datetime | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it tells nothing that a model may learn from: neither text nor a field of intake."""
+        texts = (self.subject, self.body, self.channel, self.product, self.requester.organization)
+        told = (*texts, *self.attributes.values(), *self.requester.attributes.values())
+        return not any(str(value).strip() for value in told)

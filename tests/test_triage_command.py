@@ -16,7 +16,10 @@ from training import registry
 from training.fit import Trained
 
 ROOT = Path(__file__).parents[1]
-VERBS = ("demo", "train", "compare", "promote", "rollback", "serve", "score", "keys")
+VERBS = (
+    *("demo", "train", "compare", "promote", "rollback", "serve", "score", "keys"),
+    *("work", "connections", "deliveries", "backfill", "export", "revert", "forget"),
+)
 # A program in which the command has one more verb, which fails as the test wants it.
 FAILING = """
 import sys

@@ -8,45 +8,47 @@ from typing import Annotated
 
 import typer
 
-# LightGBM keeps a seed in 31 bits.
-_MOST_SEED = 2**31 - 1
+from training.history_options import (
+    Defaults,
+    DropInvalid,
+    EncoderName,
+    GlossaryFile,
+    History,
+    Mapped,
+    Orders,
+    RecipeName,
+    Restrictions,
+    SavedMapping,
+    Seed,
+    encoder_of,
+    mapping_of,
+)
 
 
 def audit_labels(
-    history: Annotated[Path, typer.Argument(help="Tickets: CSV, TSV, Parquet, JSON lines or Excel.")],
+    history: History,
     target: Annotated[str, typer.Option(help="The target whose labels are looked at.")] = "category",
-    map: Annotated[
-        list[str] | None, typer.Option(metavar="FIELD=COLUMN", help="A field of a ticket and the column that holds it.")
-    ] = None,
-    mapping: Annotated[Path | None, typer.Option(help="A mapping of a history saved as TOML.")] = None,
-    recipe: Annotated[str, typer.Option(help="fast, balanced, or a TOML file.")] = "balanced",
+    map: Mapped = None,
+    mapping: SavedMapping = None,
+    recipe: RecipeName = "balanced",
     split_column: Annotated[
         str | None, typer.Option(help="Column that says which tickets --effect compares on (true or test).")
     ] = None,
-    default: Annotated[
-        list[str] | None, typer.Option(metavar="TARGET=VALUE", help="A value that nobody chose: it is no label.")
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TARGET:COLUMN=VALUE", help="Labels of the target count in these rows only."),
-    ] = None,
-    order: Annotated[
-        list[str] | None, typer.Option(metavar="TARGET=A,B,C", help="The labels of a scale, most pressing first.")
-    ] = None,
-    glossary: Annotated[Path | None, typer.Option(help="The site's own words, as TOML.")] = None,
-    drop_invalid: Annotated[
-        bool, typer.Option("--drop-invalid", help="Go on without rows that break a check.")
-    ] = False,
+    default: Defaults = None,
+    only: Restrictions = None,
+    order: Orders = None,
+    glossary: GlossaryFile = None,
+    drop_invalid: DropInvalid = False,
+    encoder: EncoderName = None,
     effect: Annotated[
         bool, typer.Option("--effect", help="Also train without the suspected labels, and compare.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write every suspected label to this CSV file.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=_MOST_SEED, help="Seed of everything random.")] = 0,
+    seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """List the labels of a history that are probably wrong, and those that overlap."""
     from features.glossary import Glossary
-    from features.history import TICKET_FIELDS, ColumnMapping
     from training import label_audit, label_report
     from training.datasets import read_history
     from training.label_effect import effect_of_faults
@@ -55,11 +57,10 @@ def audit_labels(
     from training.recipe import load_recipe
     from training.recipe_options import with_options
 
-    progress, chosen = Progress(is_shown=True), with_options(load_recipe(recipe), orders=order or [])
-    columns = ColumnMapping.from_toml(mapping, known_fields=TICKET_FIELDS) if mapping else ColumnMapping()
+    progress, chosen = Progress(is_shown=True), with_options(load_recipe(recipe), orders=order or [], encoder=encoder)
     table = read_history(
         history,
-        mapping=columns.merged(ColumnMapping.from_options(map or [], known_fields=TICKET_FIELDS)),
+        mapping=mapping_of(map, mapping),
         drop_invalid=drop_invalid,
         defaults=defaults_of_options(default or []),
         restrictions=[LabelRestriction.from_option(option) for option in only or []],
@@ -67,11 +68,16 @@ def audit_labels(
         tiers=chosen.tiers,
         tier_order=chosen.orders.get("tier"),
     )
+    chosen_encoder, without_encoder = encoder_of(chosen, is_asked_for=bool(encoder), progress=progress)
+    for sentence in without_encoder:
+        progress.say(sentence)
     tickets = label_audit.labelled_tickets(
         table.rows,
         target=target,
         recipe=chosen,
         glossary=Glossary.from_toml(glossary) if glossary else None,
+        chosen_encoder=chosen_encoder,
+        seed=seed,
         progress=progress,
     )
     found = label_audit.audit_labels(tickets, recipe=chosen, seed=seed, progress=progress)

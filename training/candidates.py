@@ -41,6 +41,7 @@ class FeatureMatrices:
 
     `embeddings` (tickets, dimensions) are there where the recipe has an encoder. `is_text` (features,) tells the
     features whose values have unit length a ticket from those of fields; all are of the text where it is not given.
+    `weights` (tickets,) say how much each counts in fitting, all the same where they are not given.
     """
 
     texts: Sequence[str]
@@ -48,6 +49,7 @@ class FeatureMatrices:
     values: sparse.csr_matrix
     embeddings: NDArray[np.float32] | None = None
     is_text: NDArray[np.bool_] | None = None
+    weights: FloatArray | None = None
 
     def at(self, places: NDArray[np.integer[Any]]) -> FeatureMatrices:
         """Return the tickets at these places."""
@@ -57,6 +59,7 @@ class FeatureMatrices:
             self.values[places],
             None if self.embeddings is None else self.embeddings[places],
             self.is_text,
+            None if self.weights is None else self.weights[places],
         )
 
     def without(self, feature: int | None) -> FeatureMatrices:
@@ -135,7 +138,7 @@ class MarginModel:
         """Fit on tickets and the numbers of their labels."""
         model = LinearSVC(
             C=self.recipe.margin_penalty, tol=_TOLERANCE, random_state=seed, class_weight=class_weights(actual)
-        ).fit(tickets.values, actual)
+        ).fit(tickets.values, actual, sample_weight=tickets.weights)
         weights = np.zeros((tickets.values.shape[1], label_count))
         bias = np.full(label_count, _UNSEEN_SCORE)
         if len(model.classes_) == 2:
@@ -176,7 +179,8 @@ class RatioModel:
                 random_state=seed,
                 class_weight={True: weight_of[int(label)], False: 1.0},
             )
-            model.fit(sparse.csr_matrix(tickets.values.multiply(ratio)), actual == label)
+            weighted = sparse.csr_matrix(tickets.values.multiply(ratio))
+            model.fit(weighted, actual == label, sample_weight=tickets.weights)
             weights[:, label], bias[label] = ratio * model.coef_[0], model.intercept_[0]
         return FittedLinear(weights, bias)
 
@@ -248,7 +252,7 @@ class BoostedModel:
         trees_per_round = label_count if label_count > 2 else 1
         wanted = self.recipe.rounds // 2 if few else self.recipe.rounds
         rounds = max(10, min(wanted, self.recipe.most_trees // trees_per_round))
-        data = lightgbm.Dataset(tickets.counts[:, columns], label=actual, params=parameters)
+        data = lightgbm.Dataset(tickets.counts[:, columns], label=actual, weight=tickets.weights, params=parameters)
         return FittedBoosted(lightgbm.train(parameters, data, num_boost_round=rounds), columns, label_count)
 
     def _chosen_columns(self, counts: sparse.csr_matrix, actual: IntArray) -> IntArray:
@@ -313,7 +317,8 @@ class EmbeddingModel:
         centre = tickets.embeddings.mean(axis=0, dtype=np.float64)
         centred = tickets.embeddings - centre
         scale = _EMBEDDING_DEVIATION / max(float(centred.std()), 1e-12)
-        model = LogisticRegression(C=self.penalty, max_iter=500).fit(centred * scale, actual)
+        model = LogisticRegression(C=self.penalty, max_iter=500)
+        model.fit(centred * scale, actual, sample_weight=tickets.weights)
         weights = np.zeros((len(centre), label_count))
         bias = np.full(label_count, float(model.intercept_.min()) + _UNSEEN_SCORE)
         if len(model.classes_) == 2:

@@ -6,16 +6,32 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.errors import EncoderError, HistoryError, InvalidRowsError, RecipeError
+from features.errors import HistoryError, InvalidRowsError, RecipeError
 from training.audit_command import audit_labels
+from training.history_options import (
+    Defaults,
+    DropInvalid,
+    EncoderName,
+    GivenHistory,
+    GlossaryFile,
+    Mapped,
+    Orders,
+    RecipeName,
+    Restrictions,
+    SavedMapping,
+    Seed,
+    encoder_of,
+    mapping_of,
+    var_dir,
+    writing,
+)
 
 if TYPE_CHECKING:
     from features.history import ColumnMapping
@@ -24,8 +40,6 @@ if TYPE_CHECKING:
     from training.search import Search
 
 DEFAULT_MODEL = "ticket-triage"
-# LightGBM keeps a seed in 31 bits.
-MOST_SEED = 2**31 - 1
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 ModelName = Annotated[str, typer.Option("--model", help="Name of the registered model.")]
@@ -41,30 +55,22 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def train(
-    history: Annotated[Path | None, typer.Option(help="Tickets: CSV, TSV, Parquet, JSON lines or Excel.")] = None,
+    history: GivenHistory = None,
     articles: Annotated[Path | None, typer.Option(help="Knowledge-base articles, in the same formats.")] = None,
-    map: Annotated[
-        list[str] | None, typer.Option(metavar="FIELD=COLUMN", help="A field of a ticket and the column that holds it.")
-    ] = None,
+    reviews: Annotated[Path | None, typer.Option(help="What people put right: of triage export --reviews.")] = None,
+    map: Mapped = None,
     map_article: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=COLUMN", help="The same for the fields of an article.")
     ] = None,
-    mapping: Annotated[Path | None, typer.Option(help="A mapping of a history saved as TOML.")] = None,
+    mapping: SavedMapping = None,
     save_mapping: Annotated[Path | None, typer.Option(help="Save the mapping of the history as TOML.")] = None,
-    recipe: Annotated[str, typer.Option(help="fast, balanced, or a TOML file.")] = "balanced",
+    recipe: RecipeName = "balanced",
     split_column: Annotated[
         str | None, typer.Option(help="Column that says which tickets are the test part (true or test).")
     ] = None,
-    default: Annotated[
-        list[str] | None, typer.Option(metavar="TARGET=VALUE", help="A value that nobody chose: it is no label.")
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TARGET:COLUMN=VALUE", help="Labels of the target count in these rows only."),
-    ] = None,
-    order: Annotated[
-        list[str] | None, typer.Option(metavar="TARGET=A,B,C", help="The labels of a scale, most pressing first.")
-    ] = None,
+    default: Defaults = None,
+    only: Restrictions = None,
+    order: Orders = None,
     events: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The history has a row an event: the column that orders them.")
     ] = None,
@@ -80,19 +86,14 @@ def train(
     allow_leak: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="This is known at intake, whatever it seems to be.")
     ] = None,
-    glossary: Annotated[Path | None, typer.Option(help="The site's own words, as TOML.")] = None,
-    drop_invalid: Annotated[
-        bool, typer.Option("--drop-invalid", help="Go on without rows that break a check.")
-    ] = False,
+    glossary: GlossaryFile = None,
+    drop_invalid: DropInvalid = False,
     report: Annotated[Path | None, typer.Option(help="Write every failing row to this CSV file.")] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|DIR|none", help="A text encoder of the hub or in a folder, not the recipe's."),
-    ] = None,
+    encoder: EncoderName = None,
     budget: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Search better numbers that long before: 90s, 10m, 1h.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of everything random.")] = 0,
+    seed: Seed = 0,
     register: Annotated[bool, typer.Option(help="Log the run and register the version in MLflow.")] = True,
     output: Annotated[Path | None, typer.Option(help="Also write the bundle to this new folder.")] = None,
     model: ModelName = DEFAULT_MODEL,
@@ -102,16 +103,18 @@ def train(
     started = time.perf_counter()
     from features.glossary import Glossary
     from training.datasets import read_articles, read_history
-    from training.encoder_choice import encoder_or_reason
     from training.event_log import EventLog
     from training.fit import fit_bundle
     from training.labels import LabelRestriction, defaults_of_options
     from training.progress import Progress
     from training.recipe import load_recipe
     from training.recipe_options import with_options
+    from training.review_files import read_reviews
 
     if history is None and articles is None:
         raise HistoryError("There is nothing to learn from: give --history FILE, --articles FILE, or both.")
+    if reviews is not None and history is None:
+        raise HistoryError("--reviews puts the labels of a history right: give --history FILE as well.")
     if output is not None:
         _require_new_folder(output)
     chosen_recipe = with_options(
@@ -126,10 +129,9 @@ def train(
     try:
         table = None
         if history is not None:
-            columns = _mapping(map or [], mapping, save_to=save_mapping)
             table = read_history(
                 history,
-                mapping=columns,
+                mapping=mapping_of(map, mapping, save_to=save_mapping),
                 drop_invalid=drop_invalid,
                 defaults=defaults_of_options(default or []),
                 restrictions=[LabelRestriction.from_option(option) for option in only or []],
@@ -138,6 +140,7 @@ def train(
                 tiers=chosen_recipe.tiers,
                 tier_order=chosen_recipe.orders.get("tier"),
             )
+        review_table = None if reviews is None else read_reviews(reviews)
         article_table = None
         if articles is not None:
             article_table = read_articles(
@@ -150,12 +153,11 @@ def train(
         if read is not None and read.report:
             _write_report(read.report, report)
     progress = Progress(is_shown=True)
-    chosen_encoder, without_encoder = encoder_or_reason(chosen_recipe.encoder, var_dir=_var_dir(), progress=progress)
-    if encoder and without_encoder:
-        raise EncoderError(without_encoder[0])
+    chosen_encoder, without_encoder = encoder_of(chosen_recipe, is_asked_for=bool(encoder), progress=progress)
     trained = fit_bundle(
         table,
         article_table,
+        reviews=review_table,
         recipe=chosen_recipe,
         seed=seed,
         given_split=None if table is None or split_column is None else table.kept_columns[split_column],
@@ -166,9 +168,9 @@ def train(
     )
     trained = replace(trained, warnings=(*without_encoder, *trained.warnings))
     if output is not None:
-        with _writing(output):
+        with writing(output):
             trained.bundle.save(output)
-    tables = [("history", history, table), ("articles", articles, article_table)]
+    tables = [("history", history, table), ("articles", articles, article_table), ("reviews", reviews, review_table)]
     version = _register(trained, model, tables) if register else None
     result = _result(trained, version=version, seconds=time.perf_counter() - started)
     if as_json:
@@ -253,22 +255,7 @@ def _search(budget: str | None, *, has_history: bool) -> Search | None:
         return None
     if not has_history:
         raise RecipeError("--budget searches numbers for the tickets of a history: give --history FILE as well.")
-    return Search(duration_seconds(budget), _var_dir() / "searches")
-
-
-def _var_dir() -> Path:
-    return Path(os.environ.get("TRIAGE_VAR_DIR") or "var")
-
-
-def _mapping(options: list[str], saved: Path | None, *, save_to: Path | None) -> ColumnMapping:
-    from features.history import TICKET_FIELDS, ColumnMapping
-
-    mapping = ColumnMapping.from_toml(saved, known_fields=TICKET_FIELDS) if saved else ColumnMapping()
-    mapping = mapping.merged(ColumnMapping.from_options(options, known_fields=TICKET_FIELDS))
-    if save_to is not None:
-        with _writing(save_to):
-            save_to.write_text(mapping.to_toml(), encoding="utf-8")
-    return mapping
+    return Search(duration_seconds(budget), var_dir() / "searches")
 
 
 def _article_mapping(options: list[str]) -> ColumnMapping:
@@ -291,15 +278,6 @@ def _require_new_folder(path: Path) -> None:
         raise HistoryError(f"'{path}' exists already. Name a new folder with --output.")
     if not path.absolute().parent.is_dir():
         raise HistoryError(f"The folder of '{path}' does not exist. Name a new folder in one that does with --output.")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn a failure to write into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise HistoryError(f"'{path}' cannot be written: {error.strerror or error}. Name another place.") from None
 
 
 def _register(trained: Trained, model: str, tables: Sequence[tuple[str, Path | None, Any]]) -> str:
@@ -348,6 +326,7 @@ def _summary(trained: Trained, result: dict[str, Any], *, model: str) -> str:
             f"{counts['read']:,} tickets read: {counts['train']:,} to train, {counts['evidence']:,} as evidence, "
             f"{counts['test']:,} to test, {counts['invalid']:,} invalid, {counts['duplicates']:,} repeated."
         )
+    lines += _review_lines(counts)
     if result["targets"]:
         lines.append(f"{'target':<10}{'accuracy':>10}{'baseline':>10}{'macro F1':>10}{'baseline':>10}{'majority':>10}")
     for name, figures in result["targets"].items():
@@ -371,6 +350,12 @@ def _summary(trained: Trained, result: dict[str, Any], *, model: str) -> str:
         else f"Not registered; {result['seconds']:.1f} s."
     )
     return "\n".join(lines)
+
+
+def _review_lines(counts: Mapping[str, int]) -> list[str]:
+    told = {name.removeprefix("reviews_"): count for name, count in counts.items() if name.startswith("reviews_")}
+    said = [f"{count:,} {name.replace('_', ' ')}" for name, count in told.items() if count]
+    return [f"Labels of reviews: {', '.join(said) or 'none'}."] if told else []
 
 
 def _accuracies(version: VersionSummary) -> dict[str, float]:

@@ -63,7 +63,7 @@ def _column_reader(name: str, *, row_type: RowType, now: datetime) -> _Reader:
         return _each(label_of)
     if hint == datetime | None:
         return lambda converted, column, cells: _dates(converted, column, cells, now=now)
-    if hint in (int | None, float | None):
+    if hint in (int | None, float | None, float):
         return _numbers
     if hint == tuple[str, ...]:
         return _each(lambda cell: list_of(cell, spaces_separate=name == "article_ids"))

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from features.errors import RowProblem
-from features.history import ArticleRow, ColumnMapping, HistoryRow
+from features.history import ArticleRow, ColumnMapping, HistoryRow, ReviewRow
 from features.history_checks import article_schema, history_schema
 from features.taxonomy import TARGET_NAMES
 from training.event_log import EventLog, tickets_of_events
@@ -159,7 +159,7 @@ def read_articles(
     )
 
 
-def fingerprint(rows: Iterable[HistoryRow] | Iterable[ArticleRow]) -> str:
+def fingerprint(rows: Iterable[HistoryRow | ReviewRow] | Iterable[ArticleRow]) -> str:
     """Return the SHA-256 of the rows as canonical JSON; another order of rows is another fingerprint."""
     digest = hashlib.sha256()
     for row in rows:

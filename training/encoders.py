@@ -236,8 +236,14 @@ def _quantise(graph: Path, target: Path, *, operators: Sequence[str]) -> None:
     root = logging.getLogger()
     level, root.level = root.level, logging.ERROR
     try:
+        # Weights of 7 bits: with 8, processors without 8-bit dot products overflow and give other vectors.
         quantize_dynamic(
-            graph, target, op_types_to_quantize=list(operators), per_channel=True, weight_type=QuantType.QInt8
+            graph,
+            target,
+            op_types_to_quantize=list(operators),
+            per_channel=True,
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
         )
     finally:
         root.level = level

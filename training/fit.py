@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,14 +19,13 @@ from features.encoder import TextEncoder
 from features.errors import HistoryError
 from features.evidence import Evidence
 from features.glossary import Glossary
-from features.history import HistoryRow, without_attributes
+from features.history import HistoryRow, ReviewRow, without_attributes
 from features.neighbours import NO_LABEL, NeighbourIndex
 from features.novelty import Novelty
 from features.preparation import PreparedTicket, Preparer
 from features.priority_matrix import PriorityMatrix, scorers
 from features.redaction import compile_site_patterns
-from features.similar_tickets import SimilarTickets
-from features.taxonomy import TARGET_NAMES, Target
+from features.taxonomy import Target
 from features.vectorizer import TicketVectorizer
 from training.article_fitting import article_of, fit_articles
 from training.datasets import ArticleTable, HistoryTable, fingerprint
@@ -39,12 +38,15 @@ from training.near_duplicates import has_near_duplicate
 from training.parts import LabelledPart, Parts, make_part
 from training.progress import Progress
 from training.recipe import Recipe
+from training.review_files import ReviewTable
+from training.reviews import Learned, Reviews, learned_from
 from training.scope import in_scope
 from training.search import Search, search_recipe
 from training.search_trials import Searched
+from training.similar_ticket_fitting import fit_similar_tickets
 from training.splits import Split, split_history
 from training.target_fitting import candidates_of, fit_target, is_ordered, offered
-from training.targets import ExcludedLabel, trainable_targets
+from training.targets import ExcludedLabel, TrainableTargets, trainable_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def fit_bundle(
     history: HistoryTable | None,
     articles: ArticleTable | None,
     *,
+    reviews: ReviewTable | None = None,
     recipe: Recipe,
     seed: int,
     given_split: Sequence[str] | None = None,
@@ -85,7 +88,8 @@ def fit_bundle(
 ) -> Trained:
     """Train a bundle on a history, on articles, or on both; with an encoder, also on what it makes of the texts.
 
-    With a search, the recipe's numbers are first sought on the training part, and the best ones are trained.
+    Reviews are merged into the history's training part, as `training.reviews` says. With a search, the recipe's numbers
+    are first sought on the training part, and the best ones are trained.
     Raises HistoryError where nothing can be learned, RecipeError where an order cannot be told.
     """
     progress = progress or Progress(is_shown=False)
@@ -101,19 +105,26 @@ def fit_bundle(
         )
 
     rows = [without_attributes(row, recipe.ignored_attributes) for row in history.rows]
-    found = trainable_targets(
-        rows, minimum_per_class=recipe.least_tickets_per_label, orders=recipe.orders, costs=recipe.costs
-    )
+    reviewed = () if reviews is None else reviews.rows
+    said, count = Reviews.of(reviewed), len(rows)
+    rows = list(said.beside(rows))
+    found = _trainable(rows, recipe)
     _require_use(found.targets, kb_articles, warnings=found.warnings)
     prepared = [preparer.prepare(row.ticket()) for row in progress.over(rows, doing="reading tickets")]
     suspicions = refuse_leaks(
-        rows,
-        texts=[ticket.text for ticket in prepared],
+        rows[:count],
+        texts=[ticket.text for ticket in prepared[:count]],
         columns=history.columns,
         targets=[target.name for target in found.targets],
         allowed=recipe.allowed_leaks,
     )
-    split = _split(rows, prepared, found.targets, recipe=recipe, seed=seed, given=given_split)
+    split = _split(rows[:count], prepared[:count], found.targets, recipe=recipe, seed=seed, given=given_split)
+    learned = Learned(rows, split)
+    if reviews is not None:
+        texts = [ticket.text for ticket in prepared]
+        learned = learned_from(said, rows, split=split, texts=texts, history_count=count)
+        rows, split = list(learned.rows), learned.split
+        found = _trainable(rows, recipe)
     split = in_scope(split, rows) if recipe.leave_out_of_scope else split
 
     vectorizer = TicketVectorizer(**asdict(recipe.vectorizer)).fit([prepared[place] for place in split.train])
@@ -133,7 +144,7 @@ def fit_bundle(
         for name, places in (("evidence", split.evidence), ("test", split.test))
     )
     parts = Parts(train, held_out, test)
-    fitted = _fit_targets(found.targets, rows, parts, vectorizer, recipe=recipe, seed=seed, progress=progress)
+    fitted = _fit_targets(found.targets, learned, parts, vectorizer, recipe=recipe, seed=seed, progress=progress)
     _require_use(fitted.classifiers, kb_articles, warnings=fitted.warnings)
     metrics = fitted.metrics
     ranker, metrics_of_articles = fit_articles(
@@ -147,8 +158,8 @@ def fit_bundle(
             product_version=version("ticket-triage"),
             recipe=recipe.as_json(),
             seed=seed,
-            data_fingerprint=fingerprint(history.rows),
-            parts=_counts(history, split),
+            data_fingerprint=fingerprint(_all_rows(history, reviewed)),
+            parts={**_counts(history, split), **learned.counts},
             languages=_language_counts(train.tickets),
             metrics=metrics,
             site_patterns=recipe.site_patterns,
@@ -159,10 +170,12 @@ def fit_bundle(
         evidence=fitted.evidence,
         priority_matrix=fitted.priority_matrix,
         articles=ranker,
-        similar_tickets=_similar_tickets(rows, prepared, split, recipe=recipe),
+        similar_tickets=fit_similar_tickets(
+            rows, prepared, split, recipe=recipe, encoder=encoder, embeddings=embeddings
+        ),
         voters=voters,
         novelty=None if voters is None else Novelty.fit(held_out.neighbours),
-        encoder=encoder if ranker is not None or _is_heard(fitted.classifiers.values()) else None,
+        encoder=encoder,
     )
     warnings = (*history.warnings, *found.warnings, *suspicions, *split.warnings, *fitted.warnings)
     return Trained(bundle, fitted.test_evidence, found.excluded, warnings, _label_dates(rows, found.targets), searched)
@@ -173,6 +186,16 @@ def _require_use(targets: Collection[Any], articles: Sequence[KbArticle], *, war
     if not targets and not articles:
         because = " ".join(warnings) or "Name a column of labels, as in --map category=COLUMN."
         raise HistoryError(f"No target can be trained and there are no articles. {because}")
+
+
+def _all_rows(history: HistoryTable, reviewed: Sequence[ReviewRow]) -> list[HistoryRow | ReviewRow]:
+    return [*history.rows, *reviewed]
+
+
+def _trainable(rows: Sequence[HistoryRow], recipe: Recipe) -> TrainableTargets:
+    return trainable_targets(
+        rows, minimum_per_class=recipe.least_tickets_per_label, orders=recipe.orders, costs=recipe.costs
+    )
 
 
 def _split(
@@ -214,7 +237,7 @@ def _embedded(
 
 def _fit_targets(
     targets: Sequence[Target],
-    rows: Sequence[HistoryRow],
+    labels: Learned,
     parts: Parts,
     vectorizer: TicketVectorizer,
     *,
@@ -229,15 +252,16 @@ def _fit_targets(
     labelled: dict[str, list[LabelledPart]] = {}
     out_of_fold: dict[str, OutOfFold] = {}
     for target in targets:
-        parts_of_target = [LabelledPart.of(part, rows, target) for part in parts.all()]
+        parts_of_target = [LabelledPart.of(part, labels.rows, target) for part in parts.all()]
         lacking = _lacking(target, parts_of_target)
         if lacking:
             found.warnings.append(lacking)
             continue
         train, labelled[target.name] = parts_of_target[0], parts_of_target
+        weights = labels.weights.get(target.name)
         fitted = fit_target(
             target,
-            offered(target, parts.train.matrices.at(train.inside), vectorizer),
+            offered(target, train.matrices(weights), vectorizer),
             train.actual,
             candidates=candidates_of(
                 recipe,
@@ -268,11 +292,6 @@ def _fit_targets(
     return found
 
 
-def _is_heard(classifiers: Iterable[TargetClassifier]) -> bool:
-    """Tell whether an encoder's embeddings count for any target."""
-    return any(classifier.embedding_weights is not None for classifier in classifiers)
-
-
 def _with_all_voters(classifier: TargetClassifier, train: LabelledPart, *, ticket_count: int) -> TargetClassifier:
     """Return the classifier with its votes tied to the index of the whole training part, which all targets share."""
     if classifier.voting is None:
@@ -293,25 +312,6 @@ def _lacking(target: Target, labelled: Sequence[LabelledPart]) -> str:
         if not len(part.actual):
             return f"'{target.name}' is not trained: no ticket of the {name} part has a label for it."
     return ""
-
-
-def _similar_tickets(
-    rows: Sequence[HistoryRow], prepared: Sequence[PreparedTicket], split: Split, *, recipe: Recipe
-) -> SimilarTickets:
-    """Index every ticket but repeats: nothing is fitted to labels here, so later parts may be shown too."""
-    places = sorted((*split.train, *split.evidence, *split.test))
-    return SimilarTickets.fit(
-        [prepared[place].text for place in places],
-        ids=[rows[place].id for place in places],
-        labels=[_labels(rows[place]) for place in places],
-        article_ids=[rows[place].article_ids for place in places],
-        groups=[rows[place].group or "" for place in places],
-        restricted_groups=frozenset(recipe.restricted_groups),
-    )
-
-
-def _labels(row: HistoryRow) -> dict[str, str]:
-    return {name: label for name in TARGET_NAMES if (label := getattr(row, name)) is not None}
 
 
 def _counts(history: HistoryTable, split: Split) -> dict[str, int]:

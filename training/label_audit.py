@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from features.classifier import probabilities
-from features.encoder import TextEncoder
 from features.errors import HistoryError
 from features.glossary import Glossary
 from features.history import HistoryRow
@@ -25,6 +24,7 @@ from features.taxonomy import Target
 from features.vectorizer import FloatArray, IntArray, TicketVectorizer
 from training.calibration import Pool, fit_pool
 from training.candidates import Candidate, FeatureMatrices
+from training.encoder_choice import ChosenEncoder
 from training.encoders import encode_texts
 from training.label_faults import LabelNoise, SuspectedLabel, label_noise, suspected_labels
 from training.label_overlaps import Overlap, overlapping_labels
@@ -32,7 +32,7 @@ from training.near_duplicates import near_duplicate_groups
 from training.progress import Progress
 from training.recipe import Recipe
 from training.repeated_labels import RepeatedLabels, Vote, identical_groups, repeated_labels, votes_of_repeats
-from training.target_fitting import Fold, candidates_of, scores_outside
+from training.target_fitting import Fold, candidates_of, is_ordered, offered, scores_outside
 from training.targets import trainable_targets
 
 # So many repeats with one other label outvote a ticket whatever a model says.
@@ -108,10 +108,13 @@ def labelled_tickets(
     target: str,
     recipe: Recipe,
     glossary: Glossary | None = None,
-    encoder: TextEncoder | None = None,
+    chosen_encoder: ChosenEncoder | None = None,
+    seed: int = 0,
     progress: Progress,
 ) -> LabelledTickets:
     """Prepare the tickets that have a label of the target which enough others have.
+
+    With an encoder, their texts are embedded too; the seed is that of what is distilled from them.
 
     Raises HistoryError where there is nothing to tell apart, RecipeError for an unknown target or order.
     """
@@ -131,10 +134,16 @@ def labelled_tickets(
         tickets,
         np.array([labels.index(getattr(row, target)) for row in chosen], np.int32),
         near_duplicate_groups([ticket.text for ticket in tickets]).astype(np.int32),
-        None
-        if encoder is None
-        else encode_texts(encoder, [ticket.line for ticket in tickets], threads=2, progress=progress),
+        _embeddings([ticket.line for ticket in tickets], chosen_encoder, seed=seed, progress=progress),
     )
+
+
+def _embeddings(
+    lines: Sequence[str], chosen: ChosenEncoder | None, *, seed: int, progress: Progress
+) -> NDArray[np.float32] | None:
+    if chosen is None or not any(lines):  # fields alone: there is nothing to encode
+        return None
+    return encode_texts(chosen.for_texts(lines, seed=seed, progress=progress), lines, threads=2, progress=progress)
 
 
 def audit_labels(tickets: LabelledTickets, *, recipe: Recipe, seed: int, progress: Progress) -> LabelAudit:
@@ -160,7 +169,11 @@ def judge(tickets: LabelledTickets, *, recipe: Recipe, seed: int, progress: Prog
     vectorizer = TicketVectorizer(**asdict(recipe.vectorizer)).fit(tickets.tickets)
     matrices = feature_matrices(tickets, vectorizer)
     candidates = candidates_of(
-        recipe, vectorizer, ticket_count=len(tickets.given), has_encoder=tickets.embeddings is not None
+        recipe,
+        vectorizer,
+        ticket_count=len(tickets.given),
+        has_encoder=tickets.embeddings is not None,
+        has_order=is_ordered(tickets.target),
     )
     label_count = len(tickets.target.labels)
     scores = [np.zeros((len(tickets.given), label_count)) for _ in candidates]
@@ -176,9 +189,10 @@ def judge(tickets: LabelledTickets, *, recipe: Recipe, seed: int, progress: Prog
 
 
 def feature_matrices(tickets: LabelledTickets, vectorizer: TicketVectorizer) -> FeatureMatrices:
-    """Return the features of tickets."""
+    """Return the features of tickets, as their target may see them."""
     counts = vectorizer.counts(tickets.tickets)
-    return FeatureMatrices(tickets.texts, counts, vectorizer.weigh_matrix(counts), tickets.embeddings)
+    matrices = FeatureMatrices(tickets.texts, counts, vectorizer.weigh_matrix(counts), tickets.embeddings)
+    return offered(tickets.target, matrices, vectorizer)
 
 
 def _folds(tickets: LabelledTickets, recipe: Recipe, *, seed: int) -> list[Fold]:

@@ -66,14 +66,15 @@ class _AllThresholdLoss:
         # The transposed product reads row by row, too.
         self._transposed = tickets.values.T.tocsr()
         self._signs = np.where(is_within, 1.0, -1.0)
-        self._penalty = penalty
+        weights = np.ones(len(is_within)) if tickets.weights is None else tickets.weights
+        self._penalties = penalty * weights[:, None]
 
     def __call__(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         """Return both for the features' weights, with the thresholds behind them."""
         weights, thresholds = np.split(parameters, [len(parameters) - self._signs.shape[1]])
         margins = self._signs * ((self._values @ weights)[:, None] + thresholds)
-        slopes = -self._penalty * self._signs * expit(-margins)
-        loss = 0.5 * weights @ weights - self._penalty * log_expit(margins).sum()
+        slopes = -self._penalties * self._signs * expit(-margins)
+        loss = 0.5 * weights @ weights - (self._penalties * log_expit(margins)).sum()
         slope = np.concatenate([weights + self._transposed @ slopes.sum(axis=1), slopes.sum(axis=0)])
         return float(loss), slope
 

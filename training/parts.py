@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from features.history import HistoryRow
 from features.neighbours import NO_LABEL, NeighbourIndex, Neighbours
 from features.preparation import PreparedTicket
 from features.taxonomy import Target
-from features.vectorizer import IntArray, TicketVectorizer
+from features.vectorizer import FloatArray, IntArray, TicketVectorizer
 from training.candidates import FeatureMatrices
 from training.progress import Progress
 
@@ -80,6 +80,11 @@ class LabelledPart:
         actual = np.array(numbers, np.int32)
         inside = np.flatnonzero(actual != NO_LABEL).astype(np.int32)
         return cls(part, inside, actual[inside])
+
+    def matrices(self, weights: FloatArray | None = None) -> FeatureMatrices:
+        """Return these tickets as matrices; `weights` are those of all rows of the history."""
+        chosen = self.part.matrices.at(self.inside)
+        return chosen if weights is None else replace(chosen, weights=weights[self.part.places[self.inside]])
 
     @property
     def texts(self) -> list[str]:

@@ -61,9 +61,7 @@ def _identity(origin: Path) -> ModelIdentity:
 
 def _ticket(row: Mapping[Any, Any], *, number: int) -> Ticket:
     texts = {str(name): _text(value) for name, value in row.items()}
-    if not (texts.get("subject", "").strip() or texts.get("body", "").strip()):
-        raise TicketError(f"Row {number} is no ticket: it has neither a subject nor a body. Give one of them.")
-    return Ticket(
+    ticket = Ticket(
         id=texts.get("id", ""),
         subject=texts.get("subject", ""),
         body=texts.get("body", ""),
@@ -80,6 +78,11 @@ def _ticket(row: Mapping[Any, Any], *, number: int) -> Ticket:
         created_at=_moment(texts.get("created_at", ""), number=number),
         attributes=_attributes(texts.get("attributes", ""), number=number, column="attributes"),
     )
+    if ticket.is_empty:
+        raise TicketError(
+            f"Row {number} is no ticket: it has neither a subject nor a body, nor another field. Give one of them."
+        )
+    return ticket
 
 
 def _text(value: object) -> str:

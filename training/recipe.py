@@ -21,7 +21,7 @@ DEFAULT_RECIPE = "balanced"
 class VectorizerRecipe:
     """How text becomes features."""
 
-    least_documents: int = 1
+    least_documents: int = 2
     most_features: int = 150_000
 
 
@@ -42,7 +42,7 @@ class BoostedRecipe:
     learning_rate: float = 0.1
     leaves: int = 31
     columns: int = 4000
-    column_share: float = 0.3
+    column_share: float = 0.6
     most_trees: int = 1600
 
 

@@ -31,7 +31,7 @@ from training.recipe import Recipe
 from training.search_draws import Draw, Draws
 from training.search_space import Range, ranges_of, values_of, with_values
 from training.search_trials import Searched, Trial, TrialFile, TrialState, best_of
-from training.target_fitting import candidates_of, is_ordered
+from training.target_fitting import candidates_of, is_ordered, offered
 
 Show: TypeAlias = Callable[[float, str], None]
 Clock: TypeAlias = Callable[[], float]
@@ -90,7 +90,7 @@ def _labels(train: Part, rows: Sequence[HistoryRow], target: Target, *, vectoriz
         has_encoder=train.matrices.embeddings is not None,
         has_order=is_ordered(target),
     )
-    tickets = train.matrices.at(labelled.inside)
+    tickets = offered(target, train.matrices.at(labelled.inside), vectorizer)
     return TrainingLabels(target.name, tickets, labelled.actual, len(target.labels), families)
 
 

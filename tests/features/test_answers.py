@@ -23,7 +23,10 @@ SCORED = ScoredTicket(
     },
     failures={"tier": "the model could not score this target for this ticket"},
     articles=(RankedArticle("KB-12", "VPN이 끊길 때", "https://kb.example/12", 0.83, "security"),),
-    similar_tickets=(SimilarTicket("17", 0.77, {"category": "network"}, ("KB-12",), "security"),),
+    similar_tickets=(
+        SimilarTicket("17", 0.77, {"category": "network"}, ("KB-12",), "security", duplicate_probability=0.64),
+        SimilarTicket("18", 0.31, {}, (), ""),
+    ),
     warnings=("The field 'via' is not known and was ignored.",),
     novelty=0.25,
 )
@@ -63,7 +66,16 @@ def test_an_answer_has_the_shape_that_is_documented() -> None:
             },
         },
         "articles": [{"id": "KB-12", "title": "VPN이 끊길 때", "url": "https://kb.example/12", "score": 0.83}],
-        "similar_tickets": [{"id": "17", "score": 0.77, "labels": {"category": "network"}, "article_ids": ["KB-12"]}],
+        "similar_tickets": [
+            {
+                "id": "17",
+                "score": 0.77,
+                "duplicate_probability": 0.64,
+                "labels": {"category": "network"},
+                "article_ids": ["KB-12"],
+            },
+            {"id": "18", "score": 0.31, "duplicate_probability": None, "labels": {}, "article_ids": []},
+        ],
         "warnings": ["The field 'via' is not known and was ignored."],
     }
 

@@ -134,6 +134,24 @@ def test_hints_are_as_many_as_asked_for(bundle: ModelBundle) -> None:
     assert bare.predictions["category"].ranking == full.predictions["category"].ranking
 
 
+def test_an_article_that_does_not_fit_is_not_shown(bundle: ModelBundle) -> None:
+    """Where no article fits none is shown and a warning says so, unless they are to be ranked all the same."""
+    sentence = "No article of the knowledge base fits this ticket."
+    stray = Ticket(id="s", subject="Danke", body="The canteen's soup was splendid today, my compliments to the cook.")
+    fitting = Ticket(id="n", subject="VPN 연결이 자꾸 끊겨요", body="재택 중인데 VPN이 5분마다 끊깁니다")
+    shown, told = bundle.score([stray, fitting])
+    assert (shown.articles, sentence in shown.warnings) == ((), True)
+    assert (bool(told.articles), sentence in told.warnings) == (True, False)
+    (ranked,) = bundle.score([stray], only_fitting=False)
+    assert ranked.articles
+    for quiet in (
+        *bundle.score([stray], article_count=0),
+        *bundle.score([Ticket(id="e", body=" ")]),
+        *replace(bundle, articles=None).score([stray]),
+    ):
+        assert sentence not in quiet.warnings
+
+
 def test_a_ticket_is_not_similar_to_itself(bundle: ModelBundle, rows: tuple[HistoryRow, ...]) -> None:
     """A past ticket that comes again under its id is answered with others."""
     known = rows[0].ticket()

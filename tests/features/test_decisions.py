@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.decisions import WITHOUT_PROMISE, DecisionKind, Policy, decide
+from features.decisions import WITHOUT_PROMISE, DecisionKind, Policy, PolicyState, decide
 from features.predictions import Advice, Prediction, RankedLabel
 
 _CHANCES = st.floats(0, 1)
@@ -74,3 +74,20 @@ def test_nothing_runs_unattended_against_the_advice() -> None:
     advised = replace(_prediction(0.97), advised=Advice("account", 0.03, "expected to cost less than 'network'"))
     assert decide(advised, Policy(autofill_from=0.9)).kind is DecisionKind.SUGGEST
     assert decide(_prediction(0.97), Policy(autofill_from=0.9)).kind is DecisionKind.AUTOFILL
+
+
+@pytest.mark.parametrize("state", [PolicyState.FALLEN_BACK, PolicyState.OFF])
+def test_nothing_runs_unattended_unless_the_policy_is_running(state: PolicyState) -> None:
+    """After a breach, or switched off by a person, the surest prediction is suggested, and why is told."""
+    policy = Policy(autofill_from=0.9, state=state)
+    decision = decide(_prediction(1.0), policy)
+    assert decision.kind is DecisionKind.SUGGEST
+    assert decision.because != decide(_prediction(1.0)).because
+    assert policy.version != Policy(autofill_from=0.9).version
+    assert Policy.from_json(policy.to_json()) == policy
+
+
+def test_a_label_without_a_threshold_is_suggested() -> None:
+    """Where labels have thresholds of their own, one that has none never runs unattended."""
+    assert decide(_prediction(1.0), Policy(autofill_from_by_label={"network": 0.9})).kind is DecisionKind.AUTOFILL
+    assert decide(_prediction(1.0), Policy(autofill_from_by_label={"account": 0.9})).kind is DecisionKind.SUGGEST

@@ -46,6 +46,7 @@ KNOWN_LATER: dict[str, Any] = {
     "impact": "2",
     "urgency": "3",
     "article_ids": ("KB-1",),
+    "duplicate_of": "HD-3",
     "resolved_at": datetime(2026, 4, 2, tzinfo=UTC),
     "first_response_at": datetime(2026, 4, 1, 1, tzinfo=UTC),
     "reassignments": 4,
@@ -59,7 +60,18 @@ def test_a_row_has_the_fields_of_the_contract() -> None:
     """A history and a knowledge base are exchanged under these names; a changed one breaks customers' exports."""
     assert set(TICKET_FIELDS) == {
         *("id", "subject", "body", "channel", "requester", "organization", "product", "language", "created_at"),
-        *("category", "kind", "priority", "tier", "group", "article_ids", "impact", "urgency", "resolved_at"),
+        *(
+            "category",
+            "kind",
+            "priority",
+            "tier",
+            "group",
+            "article_ids",
+            "duplicate_of",
+            "impact",
+            "urgency",
+            "resolved_at",
+        ),
         *("first_response_at", "reassignments", "reopened", "csat", "resolution", "attributes"),
     }
     assert set(ARTICLE_FIELDS) == {"id", "title", "body", "language", "url", "tags", "audience", "updated_at"}

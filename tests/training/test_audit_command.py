@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from features.errors import HistoryError
+from features.errors import EncoderError, HistoryError
 from training.audit_command import audit_labels
 from training.label_effect import Difference, FaultsEffect, Treatment
 from training.label_report import effect_sentences
@@ -93,6 +93,12 @@ def test_a_target_that_the_history_lacks_is_refused(run: Run) -> None:
     """What cannot be looked at is an error with a sentence, before anything is trained."""
     with pytest.raises(HistoryError, match="no ticket of the history has a label"):
         run("--target", "tier")
+
+
+def test_an_encoder_that_cannot_be_had_is_refused(run: Run) -> None:
+    """One that is asked for by name and is not there is an error, as in training."""
+    with pytest.raises(EncoderError, match="missing-encoder"):
+        run("--encoder", "./missing-encoder")
 
 
 @pytest.mark.parametrize(

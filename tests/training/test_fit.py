@@ -19,6 +19,7 @@ from features.glossary import Glossary
 from features.history import ArticleRow, HistoryRow
 from features.tickets import Ticket
 from training.datasets import ArticleTable, HistoryTable, fingerprint
+from training.encoder_choice import ChosenEncoder
 from training.fit import Trained, fit_bundle
 from training.recipe import BoostedRecipe, Recipe, SplitRecipe
 
@@ -384,6 +385,58 @@ def test_the_labels_are_dated_where_tickets_are() -> None:
     found = _fit([*rows, *_rows()[100:]])
     assert [label for _, label in found.label_dates["category"]] == [row.category for row in rows]
     assert found.label_dates["category"][0][0] == start
+
+
+# --- similar tickets --------------------------------------------------------------------------------------------------
+
+
+def test_fields_and_dates_of_past_tickets_are_kept(trained: Trained) -> None:
+    """What tells duplicates besides the texts is indexed as it was prepared, and used when a ticket is scored."""
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    rows = [replace(row, product="WMS", created_at=start + timedelta(days=at)) for at, row in enumerate(_rows())]
+    similar = _fit(rows).bundle.similar_tickets
+    assert similar is not None
+    assert {"channel", "product"} <= set(similar.circumstances.names)
+    assert np.diff(np.sort(similar.circumstances.days)) == pytest.approx(1.0)
+    assert similar.duplicates is None
+    assert trained.bundle.similar_tickets is not None
+    assert np.isnan(trained.bundle.similar_tickets.circumstances.days).all()
+
+
+def test_linked_duplicates_teach_what_a_duplicate_is(tmp_path: Path) -> None:
+    """With enough links their model orders the similar tickets, counts fields and dates, and survives being saved."""
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    rows: list[HistoryRow] = []
+    for first in _rows()[::2]:
+        at = start + timedelta(days=30 * len(rows))
+        rows.append(replace(first, created_at=at))
+        rows.append(replace(first, id=f"{first.id}b", body=f"{first.body} still", duplicate_of=first.id, created_at=at))
+    bundle = _fit(rows).bundle
+    assert bundle.similar_tickets is not None
+    assert bundle.similar_tickets.duplicates is not None
+    bundle.save(tmp_path / "bundle")
+    chances = []
+    for days in (300, 1200):
+        dated = replace(rows[10].ticket(), created_at=start + timedelta(days=days))
+        near = ModelBundle.load(tmp_path / "bundle").score([dated])[0].similar_tickets
+        chances += [each.duplicate_probability or 0.0 for each in near if each.id == rows[11].id]
+    assert chances[0] > 0.5
+    assert chances[1] < chances[0]
+
+
+def test_an_encoder_finds_similar_tickets_too(tiny_encoder: Path, tmp_path: Path) -> None:
+    """With a text encoder past tickets are near by meaning, before and after saving; of no text there is none."""
+    found = _fit(_rows(), chosen_encoder=ChosenEncoder(tiny_encoder, is_distilled=False, var_dir=tmp_path))
+    found.bundle.save(tmp_path / "bundle")
+    bundle = ModelBundle.load(tmp_path / "bundle")
+    assert bundle.similar_tickets is not None
+    assert bundle.similar_tickets.meanings is not None
+    tickets = [replace(_rows()[7].ticket(), id="again"), Ticket(body=" ", attributes={"site": "Busan"})]
+    (known, empty), expected = bundle.score(tickets), found.bundle.score(tickets)
+    assert known.similar_tickets[0].id == "HD-7"
+    assert known.similar_tickets[0].score == pytest.approx(1.0, abs=1e-3)
+    assert known.similar_tickets == expected[0].similar_tickets
+    assert (empty.similar_tickets, empty.articles) == ((), ())
 
 
 # --- a history without texts ------------------------------------------------------------------------------------------

@@ -13,7 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from features.errors import HistoryError, RecipeError
 from features.history import HistoryRow
+from features.tone import POLITE, TONE
 from training.datasets import read_history
+from training.encoder_choice import ChosenEncoder
 from training.label_audit import LabelAudit, LabelledTickets, audit_labels, judge, labelled_tickets
 from training.label_effect import FaultsEffect, effect_of_faults
 from training.progress import Progress
@@ -199,3 +201,31 @@ def test_leaving_out_helps_where_much_is_wrong() -> None:
         found = effect_of_faults(_tickets(rows), recipe=_TINY, seed=0, given_split=split, progress=_SILENT)
     assert found.suspected_count > 60
     assert max(treatment.accuracy.value for treatment in found.treatments) > 0.005
+
+
+def test_a_scale_is_judged_by_its_order_too() -> None:
+    """Three steps of a scale are judged by the ordinal family as in training, two labels or names are not."""
+    rows, _ = _rows(120, wrong=0.1)
+    steps = {"network": "high", "printer": "normal", "account": "low"}
+    rows = [replace(row, body=f"{row.body} 부탁드립니다", priority=steps[str(row.category)]) for row in rows]
+    heard = {}
+    for target in ("priority", "category"):
+        judged = judge(_tickets(rows, target=target), recipe=_TINY, seed=0, progress=_SILENT)
+        polite = judged.vectorizer.field_id(TONE, POLITE)
+        assert polite is not None
+        sees_tone = polite in judged.matrices.values.indices
+        heard[target] = ("ordinal" in {candidate.name for candidate in judged.candidates}, sees_tone)
+    assert heard == {"priority": (True, False), "category": (False, True)}
+
+
+def test_the_chosen_encoder_is_heard(tiny_encoder: Path, tmp_path: Path) -> None:
+    """With an encoder the tickets are embedded for the judging models; tickets without a text have nothing to embed."""
+    rows, _ = _rows(60, wrong=0.1)
+    chosen = ChosenEncoder(tiny_encoder, is_distilled=False, var_dir=tmp_path)
+    embeddings = [
+        labelled_tickets(each, target="category", recipe=_TINY, chosen_encoder=chosen, progress=_SILENT).embeddings
+        for each in (rows, [replace(row, subject="", body="") for row in rows])
+    ]
+    assert embeddings[0] is not None
+    assert len(embeddings[0]) == 60
+    assert embeddings[1] is None

@@ -161,7 +161,10 @@ def test_attributes_are_read_from_json(unregistered: Any, sample_trained: Traine
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ({"subject": " ", "body": ""}, "Row 2 is no ticket: it has neither a subject nor a body. Give one of them."),
+        (
+            {"subject": " ", "body": ""},
+            "Row 2 is no ticket: it has neither a subject nor a body, nor another field. Give one of them.",
+        ),
         ({"subject": "a", "attributes": "[1]"}, "Row 2 has attributes that are no JSON object."),
         ({"subject": "a", "requester_attributes": "{"}, "Row 2 has requester_attributes that are no JSON object."),
         ({"subject": "a", "created_at": "yesterday"}, "Row 2 has a created_at that is no moment."),
