@@ -26,6 +26,23 @@ class Event(StrEnum):
     MODEL_SERVED = "model_served"
     MODEL_FAILED = "model_failed"
     REQUEST_FAILED = "request_failed"
+    DELIVERY_UNREADABLE = "delivery_unreadable"
+    DELIVERY_DONE = "delivery_done"
+    DELIVERY_POSTPONED = "delivery_postponed"
+    DELIVERY_DEAD = "delivery_dead"
+    ATTEMPT_FAILED = "attempt_failed"
+    SWEEP_DONE = "sweep_done"
+    POLICIES_UNKNOWN = "policies_unknown"
+    PROMISE_BROKEN = "promise_broken"
+    DRIFT_FOUND = "drift_found"
+    ALERT_NOT_SENT = "alert_not_sent"
+    WORKER_STARTED = "worker_started"
+    WORKER_STOPPED = "worker_stopped"
+    WORKER_FAILED = "worker_failed"
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    SIGN_IN_FAILED = "sign_in_failed"
+    TEXT_SHOWN = "text_shown"
 
 
 def log_event(event: Event, *, level: int = logging.INFO, error: BaseException | None = None, **fields: Field) -> None:

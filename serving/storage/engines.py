@@ -80,6 +80,8 @@ def _prepare_sqlite_connection(connection: DBAPIConnection, _: ConnectionPoolEnt
     # In WAL mode NORMAL loses no integrity: a power failure, not a crash, may lose the last commits.
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # What is erased is overwritten: otherwise its words stay in the file until something else takes their place.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
 
 

@@ -1,5 +1,8 @@
 """What the service keeps: keys, idempotent requests and scored tickets. Knows no SQL and no web.
 
+What arrives from helpdesks and goes back to them is in `serving.storage.intake`; what the pages keep is in
+`reviewing`, `policies`, `people` and `outcomes` beside it.
+
 Every method blocks, may be called from any thread, and raises StorageError where the database does
 not answer or refuses. Every datetime carries a time zone going in and is UTC coming out.
 """
@@ -13,6 +16,11 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
 from features.answers import ModelIdentity
+from serving.storage.intake import IntakeStorage
+from serving.storage.outcomes import OutcomeStorage
+from serving.storage.people import PeopleStorage
+from serving.storage.policies import PolicyStorage
+from serving.storage.reviewing import ReviewingStorage
 
 # A request that began longer ago than this and never ended died with its process: the next one takes its place.
 CLAIM_LASTS = timedelta(minutes=2)
@@ -74,6 +82,8 @@ class Source(StrEnum):
     API = "api"
     BATCH = "batch"
     CLI = "cli"
+    WEBHOOK = "webhook"
+    SWEEP = "sweep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,8 @@ class ScoredEntry:
 
     `id` comes from `serving.storage.identifiers.time_ordered_id`. `predictions` holds, for each
     target, its ranking, reasons and decision; it, `articles` and `similar_tickets` are plain JSON with
-    finite numbers. `caller` is the id of the key.
+    finite numbers. `caller` is the id of the key; `connection` and `delivery_id` say
+    where a ticket came from that no caller sent.
     """
 
     id: str
@@ -97,6 +108,8 @@ class ScoredEntry:
     caller: str
     source: Source
     duration_seconds: float
+    connection: str = ""
+    delivery_id: str = ""
 
 
 class KeyStorage(Protocol):
@@ -146,15 +159,30 @@ class ScoredStorage(Protocol):
     def record(self, entries: Sequence[ScoredEntry]) -> None:
         """Record entries, all or none, in one transaction; an entry whose id is recorded already is left as it is."""
 
-    def scored(self, ticket_id: str, *, limit: int = 20) -> Sequence[ScoredEntry]:
-        """Return the entries of a ticket, newest first."""
+    def scored(self, ticket_id: str, *, connection: str | None = None, limit: int = 20) -> Sequence[ScoredEntry]:
+        """Return the entries of a ticket, newest first; of one connection where it is named."""
+
+    def find_scored(self, entry_id: str) -> ScoredEntry | None:
+        """Return the entry of that id."""
 
     def count_scored(self) -> int:
         """Return how many entries are recorded."""
 
 
-class Storage(KeyStorage, IdempotencyStorage, ScoredStorage, Protocol):
+class Storage(KeyStorage, IdempotencyStorage, ScoredStorage, IntakeStorage, ReviewingStorage, Protocol):
     """All that the service keeps, in one place."""
+
+    @property
+    def policies(self) -> PolicyStorage:
+        """The policies."""
+
+    @property
+    def people(self) -> PeopleStorage:
+        """The people."""
+
+    @property
+    def outcomes(self) -> OutcomeStorage:
+        """What became of tickets."""
 
     def check(self) -> None:
         """Raise StorageError unless the database answers."""

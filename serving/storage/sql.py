@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, RowMapping, and_, delete, func, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from features.answers import ModelIdentity
 from features.errors import StorageError
 from serving.storage import engines
-from serving.storage.engines import Begin, translated_errors
+from serving.storage.encryption import PLAIN, Cipher
+from serving.storage.engines import translated_errors
 from serving.storage.interface import (
     CLAIM_LASTS,
     IdempotencyOutcome,
@@ -29,17 +27,32 @@ from serving.storage.interface import (
     StoredKey,
 )
 from serving.storage.migration import migrate
+from serving.storage.sql_audits import SqlAudits
+from serving.storage.sql_closings import SqlClosings
+from serving.storage.sql_deliveries import SqlDeliveries
+from serving.storage.sql_effects import SqlEffects
+from serving.storage.sql_originals import SqlOriginals
+from serving.storage.sql_outcomes import SqlOutcomes
+from serving.storage.sql_pacing import SqlPacing
+from serving.storage.sql_people import SqlPeople
+from serving.storage.sql_policies import SqlPolicies
+from serving.storage.sql_queue import SqlQueue
+from serving.storage.sql_reviews import SqlReviews
 from serving.storage.tables import API_KEYS, IDEMPOTENT_REQUESTS, SCORED_TICKETS
+from serving.storage.transactions import Transactions
 
 # Between the failed claim and the look at who holds it, the holder may give it up; more often than this it will not.
 _CLAIM_ATTEMPTS = 5
 
 
-def open_storage(url: str) -> SqlStorage:
-    """Open the database at an address, migrated to the newest revision; raise StorageError where that fails."""
+def open_storage(url: str, *, cipher: Cipher = PLAIN) -> SqlStorage:
+    """Open the database at an address, migrated to the newest revision; raise StorageError where that fails.
+
+    The cipher encrypts what tickets say; without one it is kept as it is.
+    """
     parsed = engines.parse_url(url)
     try:
-        return SqlStorage(_migrated_engine(parsed))
+        return SqlStorage(_migrated_engine(parsed), cipher=cipher)
     except StorageError as error:
         raise StorageError(f"The database {engines.shown(parsed)} cannot be opened. {error}") from error
     except OSError as error:
@@ -60,13 +73,21 @@ def _migrated_engine(url: URL) -> Engine:
 class SqlStorage:
     """A `Storage` in SQLite or PostgreSQL; open it with `open_storage`, after any fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, cipher: Cipher = PLAIN) -> None:
         self._engine = engine
-        is_sqlite = engine.dialect.name == "sqlite"
-        self._insert = sqlite.insert if is_sqlite else postgresql.insert
-        # SQLite lets one writer in and has the others poll; within a process a lock queues them better.
-        self._one_writer: AbstractContextManager[Any] = Lock() if is_sqlite else nullcontext()
-        self._record = self._insert(SCORED_TICKETS).on_conflict_do_nothing()
+        self._transactions = Transactions(engine)
+        self.deliveries = SqlDeliveries(self._transactions, cipher=cipher)
+        self.effects = SqlEffects(self._transactions)
+        self.originals = SqlOriginals(self._transactions, cipher=cipher)
+        self.closings = SqlClosings(self._transactions)
+        self.pacing = SqlPacing(self._transactions)
+        self.queue = SqlQueue(self._transactions)
+        self.reviews = SqlReviews(self._transactions)
+        self.audits = SqlAudits(self._transactions)
+        self.policies = SqlPolicies(self._transactions)
+        self.people = SqlPeople(self._transactions)
+        self.outcomes = SqlOutcomes(self._transactions)
+        self._record = self._transactions.insert(SCORED_TICKETS).on_conflict_do_nothing()
 
     def add_key(self, key: StoredKey) -> None:
         """Keep a key; raise StorageError where its id is taken."""
@@ -79,18 +100,18 @@ class SqlStorage:
             "revoked_at": key.revoked_at,
             "last_used_at": key.last_used_at,
         }
-        with self._writing("adding a key") as connection:
-            connection.execute(self._insert(API_KEYS), row)
+        with self._transactions.writing("adding a key") as connection:
+            connection.execute(self._transactions.insert(API_KEYS), row)
 
     def find_key(self, key_id: str) -> StoredKey | None:
         """Return the key of that id, revoked or not."""
-        with self._reading("looking up a key") as connection:
+        with self._transactions.reading("looking up a key") as connection:
             row = connection.execute(select(API_KEYS).where(API_KEYS.c.id == key_id)).mappings().one_or_none()
         return None if row is None else _key(row)
 
     def list_keys(self) -> Sequence[StoredKey]:
         """Return every key, oldest first, the revoked ones included."""
-        with self._reading("listing the keys") as connection:
+        with self._transactions.reading("listing the keys") as connection:
             rows = connection.execute(select(API_KEYS).order_by(API_KEYS.c.created_at, API_KEYS.c.id)).mappings().all()
         return [_key(row) for row in rows]
 
@@ -98,14 +119,14 @@ class SqlStorage:
         """Revoke a key and return whether there is one; the moment of a first revocation stands."""
         first_moment = func.coalesce(API_KEYS.c.revoked_at, at, type_=API_KEYS.c.revoked_at.type)
         statement = update(API_KEYS).where(API_KEYS.c.id == key_id).values(revoked_at=first_moment)
-        with self._writing("revoking a key") as connection:
+        with self._transactions.writing("revoking a key") as connection:
             return connection.execute(statement).rowcount == 1
 
     def touch_key(self, key_id: str, *, at: datetime) -> None:
         """Record that a key was used, unless a later use is known."""
         last_used_at = API_KEYS.c.last_used_at
         is_earlier = or_(last_used_at.is_(None), last_used_at < at)
-        with self._writing("recording the use of a key") as connection:
+        with self._transactions.writing("recording the use of a key") as connection:
             connection.execute(update(API_KEYS).where(API_KEYS.c.id == key_id, is_earlier).values(last_used_at=at))
 
     def begin(
@@ -123,7 +144,7 @@ class SqlStorage:
             "body": None,
         }
         for _ in range(_CLAIM_ATTEMPTS):
-            with self._writing("claiming an idempotency key") as connection:
+            with self._transactions.writing("claiming an idempotency key") as connection:
                 outcome = self._claim(connection, row) or _standing(connection, row)
             if outcome is not None:
                 return outcome
@@ -138,7 +159,7 @@ class SqlStorage:
             held.request_hash == row["request_hash"],
         )
         statement = (
-            self._insert(IDEMPOTENT_REQUESTS)
+            self._transactions.insert(IDEMPOTENT_REQUESTS)
             .values(row)
             .on_conflict_do_update(
                 index_elements=["caller", "key"],
@@ -152,17 +173,17 @@ class SqlStorage:
     def finish(self, claim: str, *, status: int, body: bytes) -> None:
         """Keep the answer for later replays; does nothing where the claim was lost to another request."""
         statement = update(IDEMPOTENT_REQUESTS).where(_is_open(claim)).values(status=status, body=body)
-        with self._writing("keeping an answer") as connection:
+        with self._transactions.writing("keeping an answer") as connection:
             connection.execute(statement)
 
     def abandon(self, claim: str) -> None:
         """Give the key back, so that the request may be tried again; an answer already kept stays."""
-        with self._writing("giving back an idempotency key") as connection:
+        with self._transactions.writing("giving back an idempotency key") as connection:
             connection.execute(delete(IDEMPOTENT_REQUESTS).where(_is_open(claim)))
 
     def purge_expired(self, now: datetime) -> int:
         """Delete what has expired and return how many keys that were."""
-        with self._writing("purging expired idempotency keys") as connection:
+        with self._transactions.writing("purging expired idempotency keys") as connection:
             return connection.execute(
                 delete(IDEMPOTENT_REQUESTS).where(IDEMPOTENT_REQUESTS.c.expires_at <= now)
             ).rowcount
@@ -172,49 +193,42 @@ class SqlStorage:
         if not entries:
             return
         rows = [_scored_row(entry) for entry in entries]
-        with self._writing("recording scored tickets") as connection:
+        with self._transactions.writing("recording scored tickets") as connection:
             connection.execute(self._record, rows)
 
-    def scored(self, ticket_id: str, *, limit: int = 20) -> Sequence[ScoredEntry]:
-        """Return the entries of a ticket, newest first."""
+    def scored(self, ticket_id: str, *, connection: str | None = None, limit: int = 20) -> Sequence[ScoredEntry]:
+        """Return the entries of a ticket, newest first; of one connection where it is named."""
         columns = SCORED_TICKETS.c
+        of_ticket = columns.ticket_id == ticket_id
         statement = (
             select(SCORED_TICKETS)
-            .where(columns.ticket_id == ticket_id)
+            .where(of_ticket if connection is None else and_(of_ticket, columns.connection == connection))
             .order_by(columns.scored_at.desc(), columns.id.desc())
             .limit(limit)
         )
-        with self._reading("reading scored tickets") as connection:
-            return [_scored_entry(row) for row in connection.execute(statement).mappings()]
+        with self._transactions.reading("reading scored tickets") as opened:
+            return [_scored_entry(row) for row in opened.execute(statement).mappings()]
+
+    def find_scored(self, entry_id: str) -> ScoredEntry | None:
+        """Return the entry of that id."""
+        statement = select(SCORED_TICKETS).where(SCORED_TICKETS.c.id == entry_id)
+        with self._transactions.reading("looking up a scored ticket") as connection:
+            row = connection.execute(statement).mappings().one_or_none()
+        return None if row is None else _scored_entry(row)
 
     def count_scored(self) -> int:
         """Return how many entries are recorded."""
-        with self._reading("counting scored tickets") as connection:
+        with self._transactions.reading("counting scored tickets") as connection:
             return connection.execute(select(func.count()).select_from(SCORED_TICKETS)).scalar_one()
 
     def check(self) -> None:
         """Raise StorageError unless the database answers."""
-        with self._reading("checking it") as connection:
+        with self._transactions.reading("checking it") as connection:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
         """Let go of every connection; nothing may be called afterwards."""
         self._engine.dispose()
-
-    @contextmanager
-    def _reading(self, while_doing: str) -> Iterator[Connection]:
-        with translated_errors(while_doing=while_doing), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self, while_doing: str) -> Iterator[Connection]:
-        with (
-            translated_errors(while_doing=while_doing),
-            self._one_writer,
-            self._engine.connect().execution_options(begin=Begin.WRITING) as connection,
-            connection.begin(),
-        ):
-            yield connection
 
 
 def _is_open(claim: str) -> Any:
@@ -257,6 +271,8 @@ def _scored_row(entry: ScoredEntry) -> dict[str, Any]:
         "caller": entry.caller,
         "source": entry.source.value,
         "duration_seconds": entry.duration_seconds,
+        "connection": entry.connection,
+        "delivery_id": entry.delivery_id,
     }
 
 
@@ -274,4 +290,6 @@ def _scored_entry(row: RowMapping) -> ScoredEntry:
         caller=row["caller"],
         source=Source(row["source"]),
         duration_seconds=row["duration_seconds"],
+        connection=row["connection"],
+        delivery_id=row["delivery_id"],
     )

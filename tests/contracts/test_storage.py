@@ -408,7 +408,7 @@ class TestOpening:
         engine = engines.create(engines.parse_url(database_url))
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-            assert context.get_current_revision() == "0001"
+            assert context.get_current_revision() == "0003"
             assert compare_metadata(context, tables.METADATA) == []
         engine.dispose()
 
@@ -442,7 +442,7 @@ class TestOpening:
         engine = engines.create(engines.parse_url(database_url))
         with engine.begin() as connection:
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
-        with pytest.raises(StorageError, match=r"revision '0999'.*newest known here is '0001'"):
+        with pytest.raises(StorageError, match=r"revision '0999'.*newest known here is '0003'"):
             open_storage(database_url)
         with engine.connect() as connection:
             assert connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one() == "0999"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
+from serving.storage.intake_tables import DELIVERIES
 from serving.storage.migration import VERSION_TABLE
-from serving.storage.tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=METADATA,
+    target_metadata=DELIVERIES.metadata,
     version_table=VERSION_TABLE,
 )
 with context.begin_transaction():
