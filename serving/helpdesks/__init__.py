@@ -1,0 +1,1 @@
+"""The helpdesks that the service listens and writes to: one interface, one file per vendor."""

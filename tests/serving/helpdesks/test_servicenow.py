@@ -1,0 +1,441 @@
+"""ServiceNow: what its business rules send is understood, and its incidents are read, written and exported."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.errors import (
+    AuthenticationError,
+    DeliveryError,
+    HelpdeskBusyError,
+    HelpdeskDownError,
+    HelpdeskRefusedError,
+    TicketGoneError,
+)
+from serving.connections import Connection
+from serving.helpdesks.interface import Delivery, Event, EventKind, Ignored, IgnoredBecause, TicketChange, Understood
+from serving.helpdesks.servicenow import ServiceNow
+from tests.simulated_helpdesks.faults import Fault
+from tests.simulated_helpdesks.servicenow import AGENT_NAME, SimulatedServiceNow, sys_id
+from tests.simulated_helpdesks.tickets import Author, SimulatedArticle, SimulatedTicket
+
+_NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+_SINCE = _NOW - timedelta(days=1)
+_PAYLOADS = Path(__file__).resolve().parents[4] / "shared" / "payloads" / "servicenow"
+_SETTINGS = {"name": "now", "vendor": "servicenow", "user": "triage.bot", "signing_secrets": ["s3cret"]}
+
+# One incident as the Table API gives it, as a script flattens it, and as people see it.
+KOREAN_ROW: dict[str, Any] = {
+    "sys_id": "5f2c1d9a8b7e4c3fa1b2c3d4e5f60718",
+    "number": "INC0012345",
+    "sys_class_name": "incident",
+    "sys_mod_count": "0",
+    "short_description": "VPN 접속이 안 됩니다",
+    "description": "오늘 아침부터 VPN에 붙지 않습니다.\r\n오류 코드 E-809",
+    "contact_type": "self-service",
+    "state": "1",
+    "active": "true",
+    "impact": "3",
+    "urgency": "3",
+    "priority": "5",
+    "category": "inquiry",
+    "assignment_group": "",
+    "caller_id": {"link": "https://now.example/api/now/table/sys_user/77", "value": "77" * 16},
+    "opened_at": "2026-03-02 08:59:30",
+    "sys_updated_on": "2026-03-02 08:59:31",
+}
+ENGLISH_ROW: dict[str, Any] = {
+    **{name: {"value": value, "display_value": value} for name, value in KOREAN_ROW.items() if name != "caller_id"},
+    "short_description": {"value": "Printer on 3F jams", "display_value": "Printer on 3F jams"},
+    "description": {"value": "It jams on every second page.", "display_value": "It jams on every second page."},
+    "contact_type": {"value": "email", "display_value": "Email"},
+    "assignment_group": {"value": "ab" * 16, "display_value": "Workplace"},
+    "caller_id": {"value": "77" * 16, "display_value": "Mina Park"},
+    "caller_id.email": {"value": "mina@customer.example", "display_value": "mina@customer.example"},
+    "company": {"value": "cd" * 16, "display_value": "Haneul Foods"},
+}
+
+
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now = _NOW
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time of the test."""
+    return Clock()
+
+
+@pytest.fixture
+def instance(clock: Clock) -> Iterator[SimulatedServiceNow]:
+    """A running instance."""
+    instance = SimulatedServiceNow(clock=clock)
+    with instance.running():
+        yield instance
+
+
+class Opens(Protocol):
+    """Connects to the instance, with settings of the connection changed."""
+
+    def __call__(self, **changed: Any) -> ServiceNow:
+        """Return the instance as the product is connected to it."""
+
+
+@pytest.fixture
+def connect(instance: SimulatedServiceNow) -> Iterator[Opens]:
+    """Connect to the instance, and let go of it after the test."""
+    opened: list[ServiceNow] = []
+
+    def connected(**changed: Any) -> ServiceNow:
+        connection = Connection.model_validate({**instance.connection(), **changed})
+        opened.append(ServiceNow(connection, clock=instance.clock))
+        return opened[-1]
+
+    yield connected
+    for desk in opened:
+        desk.close()
+
+
+@pytest.fixture
+def desk(connect: Opens) -> ServiceNow:
+    """The instance as the product is connected to it."""
+    return connect()
+
+
+def _offline(**changed: Any) -> ServiceNow:
+    return ServiceNow(Connection.model_validate({**_SETTINGS, **changed}), clock=lambda: _NOW)
+
+
+def _delivery(body: object, **headers: str) -> Delivery:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Delivery({name.replace("_", "-"): value for name, value in headers.items()}, raw, _NOW)
+
+
+def _understood(body: object) -> Understood:
+    return _offline().understand(_delivery(body))
+
+
+# --- verify -----------------------------------------------------------------------------------------------------
+
+
+def test_secret_header_is_accepted_and_one_changed_letter_refused() -> None:
+    """Any of the secrets in use passes; a letter less does not; a connection without secrets refuses all."""
+    desk = _offline(signing_secrets=["old-one", "new-one"])
+    desk.verify(_delivery(b"{}", x_triage_secret="old-one"))
+    desk.verify(_delivery(b"{}", x_triage_secret="new-one"))
+    for refused in (_delivery(b"{}", x_triage_secret="new-onf"), _delivery(b"{}")):
+        with pytest.raises(AuthenticationError):
+            desk.verify(refused)
+    with pytest.raises(AuthenticationError, match="has no secret"):
+        _offline(signing_secrets=[]).verify(_delivery(b"{}", x_triage_secret=""))
+
+
+def test_basic_password_is_accepted() -> None:
+    """A REST message may prove itself by a user and password."""
+    desk = _offline(webhook_user="now", webhook_passwords=["pass:word"])
+    desk.verify(_delivery(b"{}", authorization="Basic " + b64encode(b"now:pass:word").decode()))
+    with pytest.raises(AuthenticationError):
+        desk.verify(_delivery(b"{}", authorization="Basic " + b64encode(b"now:password").decode()))
+
+
+# --- understand -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrapped", [KOREAN_ROW, {"record": KOREAN_ROW}, {"event": "created", **KOREAN_ROW}])
+def test_new_korean_incident_is_understood_in_any_envelope(wrapped: dict[str, Any]) -> None:
+    """A first state is a creation, with its text as sent; who asks must still be read."""
+    event = _understood(wrapped)
+    assert isinstance(event, Event)
+    assert event.kind is EventKind.CREATED
+    assert (event.ticket.id, event.ticket.subject) == (KOREAN_ROW["sys_id"], "VPN 접속이 안 됩니다")
+    assert event.ticket.body == KOREAN_ROW["description"]
+    assert (event.ticket.channel, event.ticket.requester.id, event.version) == ("portal", "77" * 16, "0")
+    assert event.ticket.created_at == datetime(2026, 3, 2, 8, 59, 30, tzinfo=UTC)
+    assert not event.is_complete
+
+
+def test_shown_values_make_a_delivery_complete() -> None:
+    """Where a script sends shown values and the caller's e-mail, nothing is left to read: a reference has its name."""
+    event = _understood(ENGLISH_ROW)
+    assert isinstance(event, Event)
+    assert event.is_complete
+    assert event.ticket.requester.email == "mina@customer.example"
+    assert event.ticket.requester.organization == "Haneul Foods"
+    assert (event.ticket.group, event.ticket.channel) == ("Workplace", "email")
+
+
+def test_minimal_variant_names_its_ticket() -> None:
+    """A script may send no more than which incident it is about."""
+    event = _understood({"sys_id": "ab" * 16, "number": "INC0000007", "sys_mod_count": 0, "table": "incident"})
+    assert isinstance(event, Event)
+    assert (event.kind, event.ticket.id) == (EventKind.CREATED, "ab" * 16)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"comments": "Still down", "sys_updated_by": "mina", "caller_id_user_name": "mina"}, "requester replied"),
+        ({"comments": "Have you restarted?", "sys_updated_by": "kim"}, IgnoredBecause.AGENT_COMMENT),
+        ({"work_notes": "looks like DNS", "sys_updated_by": "kim"}, IgnoredBecause.INTERNAL_NOTE),
+        ({"urgency": "1"}, IgnoredBecause.FIELD_CHANGE),
+        ({"state": "7", "active": "false", "previous_state": "2"}, EventKind.CLOSED),
+        ({"state": "2", "previous_state": "6"}, EventKind.REOPENED),
+        ({"event": "reopened"}, EventKind.REOPENED),
+        ({"event": "escalated"}, IgnoredBecause.UNHANDLED_EVENT),
+        ({"sys_updated_by": "triage.bot"}, IgnoredBecause.OWN_CHANGE),
+        ({"sys_class_name": "problem"}, IgnoredBecause.NO_TICKET),
+        ({"sys_id": "", "number": None}, IgnoredBecause.NO_TICKET),
+    ],
+)
+def test_later_states_tell_what_happened(changes: dict[str, Any], expected: EventKind | IgnoredBecause | str) -> None:
+    """Comments, notes, closing and reopening are told apart by the row, or by the event where it is stated."""
+    said = _understood({**KOREAN_ROW, "sys_mod_count": "4", **changes})
+    assert (said.because if isinstance(said, Ignored) else said.kind) == expected
+
+
+def test_delivery_key_is_shared_by_equal_deliveries_alone() -> None:
+    """Without an id of the vendor's, what was sent is the key."""
+    desk = _offline()
+    key = desk.delivery_key(_delivery(KOREAN_ROW))
+    assert key == desk.delivery_key(_delivery(KOREAN_ROW))
+    assert key != desk.delivery_key(_delivery({**KOREAN_ROW, "sys_mod_count": "1"}))
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_body_that_is_no_object_is_refused(body: bytes) -> None:
+    """What is no JSON object is an error that says so."""
+    with pytest.raises(DeliveryError, match="webhook's body is"):
+        _offline().understand(_delivery(body))
+
+
+# A client takes longer to build than all that is asked of it here.
+_DESK = _offline()
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["value", "x"]), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes=st.dictionaries(st.sampled_from([*ENGLISH_ROW, "event", "record", "comments", "table"]), _VALUES))
+def test_no_odd_value_breaks_the_understanding(changes: dict[str, Any]) -> None:
+    """Any JSON in any place of a row is understood or ignored."""
+    delivery = _delivery({**ENGLISH_ROW, **changes})
+    assert isinstance(_DESK.understand(delivery), Event | Ignored)
+    assert _DESK.delivery_key(delivery)
+
+
+def test_published_rows_are_understood() -> None:
+    """Every published example gives an event or asks for nothing."""
+    if not _PAYLOADS.is_dir():
+        pytest.skip("the vendors' published payloads are not here: they lie in ../shared/payloads")
+    for path in sorted(_PAYLOADS.glob("*.json")):
+        said = _understood(json.loads(path.read_bytes()))
+        assert isinstance(said, Event | Ignored)
+        if "empty_text" in path.name:
+            assert isinstance(said, Event)
+            assert (said.kind, said.ticket.body) == (EventKind.CREATED, "")
+
+
+@pytest.mark.parametrize("kind", [*EventKind, "agent comment", "internal note", "field change", "own change"])
+def test_simulated_webhooks_are_understood_as_what_they_are(
+    instance: SimulatedServiceNow, desk: ServiceNow, kind: str
+) -> None:
+    """The simulated business rule's deliveries pass and mean what they say."""
+    ticket = instance.add_ticket("모니터", "화면이 안 나와요", organization="Haneul")
+    instance.say(ticket, "아직 안 돼요", author=Author.REQUESTER)
+    if kind == EventKind.CLOSED:
+        instance.close_ticket(ticket)
+    webhook = instance.webhook(kind, ticket)
+    delivery = Delivery({name.lower(): value for name, value in webhook.headers.items()}, webhook.body, _NOW)
+    desk.verify(delivery)
+    said = desk.understand(delivery)
+    assert (said.because if isinstance(said, Ignored) else said.kind) == kind
+
+
+# --- read and write ---------------------------------------------------------------------------------------------
+
+
+def _talked(instance: SimulatedServiceNow) -> SimulatedTicket:
+    ticket = instance.add_ticket("VPN", "붙지 않아요", organization="Haneul Foods", channel="portal")
+    instance.say(ticket, "재부팅도 했어요", author=Author.REQUESTER)
+    instance.say(ticket, "looks like DNS", author=Author.AGENT, is_public=False)
+    return ticket
+
+
+def test_read_tells_all_of_a_ticket(instance: SimulatedServiceNow, desk: ServiceNow) -> None:
+    """Text, requester, fields, notes and replies come with one reading, by sys_id or by number."""
+    ticket = _talked(instance)
+    instance.set_field(ticket, "group", "Network", author=Author.AGENT)
+    state = desk.read(ticket.id)
+    assert desk.read("INC0000001") == state
+    assert (state.ticket.subject, state.ticket.body, state.ticket.channel) == ("VPN", "붙지 않아요", "portal")
+    assert state.ticket.requester.email == "mina@customer.example"
+    assert state.ticket.requester.organization == "Haneul Foods"
+    assert (state.follow_ups, state.notes) == (("재부팅도 했어요",), ("looks like DNS",))
+    assert (state.fields["priority"], state.fields["group"], state.fields["kind"]) == ("5", "Network", "")
+    assert not state.is_answered
+    instance.say(ticket, "Please try again", author=Author.AGENT)
+    assert desk.read(ticket.id).is_answered
+
+
+def test_notes_are_seen_where_the_journal_is_closed(instance: SimulatedServiceNow, desk: ServiceNow) -> None:
+    """A user without the journal's table still finds its own note."""
+    ticket = instance.add_ticket("VPN", "down")
+    desk.write(desk.read(ticket.id), TicketChange(note="[triage:abc] suggested"))
+    instance.is_journal_open = False
+    assert any("[triage:abc]" in note for note in desk.read(ticket.id).notes)
+
+
+def test_write_sets_fields_tags_and_a_work_note_in_one_request(instance: SimulatedServiceNow, desk: ServiceNow) -> None:
+    """The priority comes about through impact and urgency, the group by its sys_id, and nothing is public."""
+    ticket = instance.add_ticket("VPN", "down", tags=["vip"])
+    state = desk.read(ticket.id)
+    fields = {"priority": "2", "group": "네트워크운영팀", "category": "network", "kind": "incident"}
+    desk.write(state, TicketChange(fields=fields, tags=("triage",), note="사유: [code]<b>x</b>[/code]"))
+    assert [call[1] for call in instance.calls].count("PATCH") == 1
+    after = desk.read(ticket.id)
+    assert {target: after.fields[target] for target in fields} == fields
+    assert (after.fields["impact"], after.fields["urgency"]) == ("2", "1")
+    assert after.tags == {"vip", "triage"}
+    assert after.notes == ("사유: [ code]<b>x</b>[/ code]",)
+    assert ticket.public_messages_of_ours == []
+    desk.write(after, TicketChange(fields={"group": "", "category": ""}, removed_tags=("triage",)))
+    reverted = desk.read(ticket.id)
+    assert (reverted.fields["group"], reverted.fields["category"]) == ("", "")
+    assert reverted.tags == {"vip"}
+
+
+def test_what_is_not_in_the_change_is_kept(instance: SimulatedServiceNow, desk: ServiceNow) -> None:
+    """A field that a person set between reading and writing stays as it is."""
+    ticket = instance.add_ticket("VPN", "down")
+    state = desk.read(ticket.id)
+    instance.set_field(ticket, "category", "network", author=Author.AGENT)
+    desk.write(state, TicketChange(fields={"group": "Network"}))
+    assert (ticket.fields["category"], ticket.fields["group"]) == ("network", "Network")
+
+
+@pytest.mark.parametrize(
+    ("fields", "meant"),
+    [
+        ({"group": "No such"}, "no active group 'No such'"),
+        ({"group": "a^ORnameISNOTEMPTY"}, "no active group"),
+        ({"priority": "P0"}, "priority_matrix"),
+        ({"tier": "2"}, "no field for tier"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_writing(
+    instance: SimulatedServiceNow, connect: Opens, fields: dict[str, str], meant: str
+) -> None:
+    """A group that is not there, a priority out of the matrix and a target without field name what to do."""
+    desk, ticket = connect(fields={}), instance.add_ticket("VPN", "down")
+    state = desk.read(ticket.id)
+    with pytest.raises(HelpdeskRefusedError, match=meant):
+        desk.write(state, TicketChange(fields=fields, note="n"))
+    assert not ticket.changes
+
+
+def test_failures_are_told_apart(instance: SimulatedServiceNow, connect: Opens, desk: ServiceNow) -> None:
+    """Gone, busy, wrong password and failed after the work each raise their own error; the note tells what was done."""
+    ticket = instance.add_ticket("VPN", "down")
+    state = desk.read(ticket.id)
+    for unknown in ("00" * 16, "../incident", "INC9999999"):
+        with pytest.raises(TicketGoneError):
+            desk.read(unknown)
+    with pytest.raises(HelpdeskRefusedError, match="401"):
+        connect(token="wrong").read(ticket.id)
+    instance.faults.failing_share, instance.faults.after_share = 1.0, 1.0
+    with pytest.raises(HelpdeskDownError):
+        desk.write(state, TicketChange(note="[triage:1]"))
+    instance.faults.failing_share = 0.0
+    assert instance.faults.draw() is Fault.NONE
+    assert desk.read(ticket.id).notes == ("[triage:1]",)
+    instance.faults.calls_per_minute = 1
+    with pytest.raises(HelpdeskBusyError) as busy:
+        [desk.read(ticket.id) for _ in range(2)]
+    assert 0 < busy.value.retry_after_seconds <= 60
+
+
+def test_check_says_what_the_user_may_do(instance: SimulatedServiceNow, connect: Opens, desk: ServiceNow) -> None:
+    """A user with its role may read and write; a wrong password says so in the problems."""
+    instance.add_ticket("VPN", "down")
+    instance.articles.append(SimulatedArticle("KB0010001", "VPN", "..."))
+    able = desk.check()
+    assert able.may_read
+    assert able.may_write
+    assert able.may_read_articles
+    assert (able.user, able.user_id, able.problems) == ("triage.bot", sys_id("triage.bot"), ())
+    unable = connect(token="wrong").check()
+    assert not unable.may_read
+    assert any("401" in problem for problem in unable.problems)
+
+
+# --- export -----------------------------------------------------------------------------------------------------
+
+
+def test_pages_lose_no_ticket_of_one_second(instance: SimulatedServiceNow, clock: Clock, desk: ServiceNow) -> None:
+    """More tickets than a page holds, changed within one second, all come once and in order."""
+    for number in range(130):
+        instance.add_ticket(f"Ticket {number}", "text")
+    clock.now += timedelta(seconds=5)
+    instance.add_ticket("Last", "text")
+    subjects = [state.ticket.subject for state in desk.changed_since(_SINCE)]
+    assert len(subjects) == len(set(subjects)) == 131
+    assert subjects[-1] == "Last"
+    assert [state.ticket.subject for state in desk.changed_since(clock.now)] == ["Last"]
+
+
+def test_history_holds_final_values_of_closed_incidents(
+    instance: SimulatedServiceNow, clock: Clock, desk: ServiceNow
+) -> None:
+    """Labels are the product's, groups are names, and what is open is left out."""
+    instance.add_ticket("open", "still")
+    ticket = instance.add_ticket("VPN", "붙지 않아요", organization="Haneul Foods", article_ids=["KB0010001"])
+    instance.set_field(ticket, "priority", "2", author=Author.AGENT)
+    instance.set_field(ticket, "group", "Service Desk", author=Author.AGENT)
+    instance.set_field(ticket, "group", "Network", author=Author.AGENT)
+    clock.now += timedelta(minutes=7)
+    instance.say(ticket, "Please restart", author=Author.AGENT)
+    clock.now += timedelta(hours=1)
+    ticket.custom["close_notes"] = "DNS was wrong"
+    instance.close_ticket(ticket)
+    (row,) = desk.history(_SINCE)
+    assert (row.id, row.subject, row.organization) == (ticket.id, "VPN", "Haneul Foods")
+    assert (row.priority, row.group, row.category, row.kind) == ("high", "Network", "inquiry", None)
+    assert (row.reassignments, row.article_ids, row.resolution) == (1, ("KB0010001",), "DNS was wrong")
+    assert row.first_response_at == _NOW + timedelta(minutes=7)
+    assert row.resolved_at == clock.now
+
+
+def test_articles_carry_their_audience(instance: SimulatedServiceNow, desk: ServiceNow) -> None:
+    """An article with one group in its criterion is that group's; one without criteria is everyone's."""
+    instance.articles += [
+        SimulatedArticle("KB0010001", "VPN 설정", "<p>...</p>"),
+        SimulatedArticle("KB0010002", "Payroll", "...", audience="people-ops"),
+    ]
+    audiences = {row.id: row.audience for row in desk.articles()}
+    assert audiences == {"KB0010001": "everyone", "KB0010002": "people-ops"}
+
+
+def test_agents_are_not_taken_for_the_caller(instance: SimulatedServiceNow, desk: ServiceNow) -> None:
+    """A comment by the helpdesk is no follow-up of the requester's."""
+    ticket = instance.add_ticket("VPN", "down", requester_email=f"not-{AGENT_NAME}@customer.example")
+    instance.say(ticket, "Have you restarted?", author=Author.AGENT)
+    assert desk.read(ticket.id).follow_ups == ()
