@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import serving.cli
+import serving.users_cli
 import training.cli
 from features.errors import TriageError
 
@@ -39,6 +40,7 @@ def demo(once: Annotated[bool, typer.Option("--once", help="End after the two sc
         print(f"\ntriage score data/{name}")
         serving.cli.score(str(SAMPLE / name))
     if not once:
+        serving.users_cli.add_demo_user()
         serving.cli.serve()
 
 

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from starlette.requests import ClientDisconnect
 
 from features.errors import StorageError
 from serving import api_examples, telemetry
@@ -23,6 +22,7 @@ from serving.idempotency import Idempotency, KeyedRequest, MalformedKeyError, ha
 from serving.json_body import parse_json
 from serving.model_store import ModelStore
 from serving.problems import MEDIA_TYPE as PROBLEM_MEDIA_TYPE
+from serving.request_body import read_body
 from serving.settings import Settings
 from serving.storage.interface import Source, Storage
 from serving.telemetry import Telemetry
@@ -168,6 +168,15 @@ async def describe_model(request: Request, _: _Scorer, model: _ModelName = "") -
         return _json(model_reply(services.models.status(served.identity.name)))
 
 
+_VERBOSE = {
+    "name": "verbose",
+    "in": "query",
+    "required": False,
+    "allowEmptyValue": True,
+    "schema": {"type": "string"},
+}
+
+
 @router.get("/livez", tags=["operation"], summary="Whether the process answers")
 async def is_alive() -> dict[str, bool]:
     """Answer, which is all that is asked."""
@@ -179,7 +188,7 @@ async def is_alive() -> dict[str, bool]:
     tags=["operation"],
     summary="Whether tickets can be answered",
     responses={200: {"model": ReadyReply}, 503: _problem("Not ready, and why.")},
-    openapi_extra={"parameters": [{"name": "verbose", "in": "query", "required": False, "allowEmptyValue": True}]},
+    openapi_extra={"parameters": [_VERBOSE]},
 )
 async def is_ready(request: Request) -> Response:
     """Tell whether a model is loaded and the database answers; `?verbose` lists every model."""
@@ -239,22 +248,7 @@ async def _answered(
 async def _body(request: Request, *, max_bytes: int) -> bytes:
     """Return the body of a request; refuse one that is no JSON, or too large before all of it is read."""
     _refuse_other_than_json(request)
-    too_large = HTTPException(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"The body is larger than {max_bytes} bytes. Send less text or fewer tickets.",
-    )
-    stated = request.headers.get("content-length", "0")
-    if stated.isdigit() and int(stated) > max_bytes:
-        raise too_large
-    chunks = bytearray()
-    try:
-        async for chunk in request.stream():
-            chunks += chunk
-            if len(chunks) > max_bytes:
-                raise too_large
-    except ClientDisconnect:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "The connection ended before the body did.") from None
-    return bytes(chunks)
+    return await read_body(request, max_bytes=max_bytes)
 
 
 def _refuse_other_than_json(request: Request) -> None:

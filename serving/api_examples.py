@@ -47,7 +47,15 @@ ANSWER: dict[str, Any] = {
         }
     },
     "articles": [{"id": "KB-12", "title": "VPN 끊김", "url": "https://kb.example/12", "score": 0.83}],
-    "similar_tickets": [{"id": "17", "score": 0.77, "labels": {"category": "network"}, "article_ids": ["KB-12"]}],
+    "similar_tickets": [
+        {
+            "id": "17",
+            "score": 0.77,
+            "duplicate_probability": 0.64,
+            "labels": {"category": "network"},
+            "article_ids": ["KB-12"],
+        }
+    ],
     "warnings": [],
 }
 

@@ -50,12 +50,18 @@ class TargetAnswer(_Reply):
     """What the model says of one target; a target that failed alone has no label and abstains."""
 
     label: str | None
-    probability: float | None = Field(description="Calibrated; with the alternatives' it sums to one.")
+    probability: float | None = Field(
+        description="Calibrated; with the alternatives' it sums to one. Null where a rule of the site set the label."
+    )
     decision: DecisionKind
     because: str
     alternatives: list[Alternative]
     reasons: list[ReasonReply]
     advised: AdviceReply | None = Field(None, description="Absent unless it differs from the label.")
+    set: list[str] | None = Field(
+        None, description="The likely labels where a person decides: nine times in ten the right one is among them."
+    )
+    rule: str | None = Field(None, description="The rule of the site that set the label or held it back, if one did.")
 
 
 class ArticleReply(_Reply):
@@ -72,6 +78,9 @@ class SimilarTicketReply(_Reply):
 
     id: str
     score: float
+    duplicate_probability: float | None = Field(
+        description="How likely both tickets are about the same problem; null if not known."
+    )
     labels: dict[str, str]
     article_ids: list[str]
 

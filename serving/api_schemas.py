@@ -165,7 +165,10 @@ class RequesterRequest(BaseModel):
 
 
 class TicketRequest(BaseModel):
-    """A ticket as it arrived. All is optional but one of subject and body; null counts as absent."""
+    """A ticket as it arrived; null counts as absent.
+
+    All is optional, but a subject or a body, or for a model of fields alone one of those, has to be there.
+    """
 
     model_config = ConfigDict(title="Ticket", frozen=True)
 
@@ -219,13 +222,14 @@ def read_ticket(sent: object, *, max_text_characters: int) -> IncomingTicket:
         request = TicketRequest.model_validate(sent)
     except ValidationError as error:
         raise InvalidTicketError(error.errors(include_url=False)) from None
-    if not request.subject.strip() and not request.body.strip():
-        raise _invalid("expected a subject or a body with text in it", sent=sent)
+    ticket = request.ticket()
+    if ticket.is_empty:
+        raise _invalid("expected a subject or a body with text in it, or at least another field", sent=sent)
     characters = len(request.subject) + len(request.body)
     if characters > max_text_characters:
         words = f"expected at most {max_text_characters} characters in subject and body together, not {characters}"
         raise _invalid(words, sent=sent)
-    return IncomingTicket(request.ticket(), tuple(_warnings(sent)))
+    return IncomingTicket(ticket, tuple(_warnings(sent)))
 
 
 def read_tickets(sent: object, *, max_tickets: int, max_text_characters: int) -> list[IncomingTicket]:

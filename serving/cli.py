@@ -1,12 +1,11 @@
 """The verbs that serve: `serve`, `score` and `keys`. Each reads its options, calls one function and prints.
 
-Whatever is slow to import is imported by the verb that needs it.
+Those of helpdesks stand in `helpdesk_cli`. Whatever is slow to import is imported by the verb that needs it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import RecipeError, TicketError, TriageError
+from serving.command_line import AsJson, one_sentence, print_json, settings_of_environment
+from serving.helpdesk_cli import add_commands as add_helpdesk_commands
+from serving.users_cli import add_commands as add_user_commands
 
 if TYPE_CHECKING:
-    from serving.settings import Settings
     from serving.storage.interface import Storage, StoredKey
-
-EXIT_STATUS = 2
-
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -35,20 +32,22 @@ def add_commands(app: typer.Typer) -> None:
     keys.command("list")(list_keys)
     keys.command("revoke")(revoke_key)
     app.add_typer(keys, name="keys")
+    add_helpdesk_commands(app)
+    add_user_commands(app)
 
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on, in place of TRIAGE_HOST.")] = "",
     port: Annotated[int, typer.Option(help="Port to listen on, in place of TRIAGE_PORT; 0 takes a free one.")] = -1,
     model_version: Annotated[str, typer.Option(help="Serve this version in place of the alias's.")] = "",
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Serve the API until interrupted."""
-    with _one_sentence():
+    with one_sentence():
         from serving.server import bind, run
         from serving.storage.sql import open_storage
 
-        settings = _settings(TRIAGE_HOST=host, TRIAGE_PORT="" if port < 0 else str(port))
+        settings = settings_of_environment(TRIAGE_HOST=host, TRIAGE_PORT="" if port < 0 else str(port))
         open_storage(settings.database_url).close()
         listening = bind(settings)
         _print_addresses(listening.describe(settings), as_json=as_json)
@@ -61,14 +60,17 @@ def score(
     model: Annotated[str, typer.Option(help="Registered model, in place of TRIAGE_MODEL.")] = "",
     version: Annotated[str, typer.Option(help="Version of it, in place of the alias's.")] = "",
     is_recorded: Annotated[bool, typer.Option("--record/--no-record", help="Record what is answered.")] = False,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Triage tickets of a file: the same JSON as POST /v1/score, a list for a list."""
-    with _one_sentence():
+    with one_sentence():
         from serving.offline import score_sent
 
         answers = score_sent(
-            _content(file), settings=_settings(TRIAGE_MODEL=model), model_version=version, is_recorded=is_recorded
+            _content(file),
+            settings=settings_of_environment(TRIAGE_MODEL=model),
+            model_version=version,
+            is_recorded=is_recorded,
         )
         if answers.failure:
             typer.echo(answers.failure, err=True)
@@ -78,30 +80,30 @@ def score(
 def create_key(
     name: Annotated[str, typer.Argument(help="Whose key it is, as in 'helpdesk webhook'.")],
     scope: Annotated[list[str], typer.Option(help="score, feedback, review or admin; may be repeated.")],
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make an API key and print it, this once."""
-    with _one_sentence():
+    with one_sentence():
         from serving import auth
 
         with _storage() as storage:
             created = auth.create_key(storage, name=name, scopes=[_scope(one) for one in scope])
         if as_json:
-            _print_json({"key": created.plaintext, **_described(created.stored)})
+            print_json({"key": created.plaintext, **_described(created.stored)})
             return
         typer.echo(created.plaintext)
         typer.echo("Keep it: it is not stored and cannot be shown again.", err=True)
 
 
-def list_keys(as_json: _Json = False) -> None:
+def list_keys(as_json: AsJson = False) -> None:
     """List the API keys, without their secrets."""
-    with _one_sentence():
+    with one_sentence():
         from serving import auth
 
         with _storage() as storage:
             keys = [_described(key) for key in auth.list_keys(storage)]
         if as_json:
-            _print_json({"keys": keys})
+            print_json({"keys": keys})
             return
         for key in keys:
             state = (
@@ -113,10 +115,10 @@ def list_keys(as_json: _Json = False) -> None:
 
 
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="The key's id, or the whole key.")], as_json: _Json = False
+    key_id: Annotated[str, typer.Argument(help="The key's id, or the whole key.")], as_json: AsJson = False
 ) -> None:
     """Revoke an API key: within seconds it opens nothing."""
-    with _one_sentence():
+    with one_sentence():
         from serving import auth
 
         with _storage() as storage:
@@ -124,37 +126,20 @@ def revoke_key(
         if not is_known:
             raise RecipeError(f"There is no key '{key_id[:20]}'. See the ids with: triage keys list")
         if as_json:
-            _print_json({"revoked": True})
+            print_json({"revoked": True})
             return
         typer.echo("The key is revoked.")
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    """Turn an error of ours into its message on standard error and exit status 2."""
-    try:
-        yield
-    except TriageError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_STATUS) from None
 
 
 @contextmanager
 def _storage() -> Iterator[Storage]:
     from serving.storage.sql import open_storage
 
-    storage = open_storage(_settings().database_url)
+    storage = open_storage(settings_of_environment().database_url)
     try:
         yield storage
     finally:
         storage.close()
-
-
-def _settings(**overrides: str) -> Settings:
-    from serving.settings import load_settings
-
-    stated = {name: value for name, value in overrides.items() if value}
-    return load_settings({**os.environ, **stated})
 
 
 def _content(file: str) -> bytes:
@@ -188,13 +173,9 @@ def _described(key: StoredKey) -> dict[str, Any]:
 
 def _print_addresses(service: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        _print_json(service)
+        print_json(service)
     else:
         typer.echo(f"Tickets:  POST {service['url']}/v1/score")
         typer.echo(f"Docs:     {service['url']}/docs")
         typer.echo(service["reach"])
     sys.stdout.flush()
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))

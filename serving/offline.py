@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
-from features.errors import StorageError
 from serving.api_schemas import read_ticket, read_tickets
-from serving.app import create_model_store, read_glossary
+from serving.app import create_model_store, open_service_storage, read_glossary
+from serving.auth import utc_now
 from serving.json_body import parse_json
 from serving.model_store import ModelSource
+from serving.oversight.policy_book import PolicyBook
 from serving.settings import Settings
-from serving.storage.interface import ScoredEntry, Source
-from serving.storage.sql import open_storage
+from serving.storage.interface import Source
 from serving.telemetry import Telemetry
-from serving.triage import Answer, IncomingTicket, Recorder, Request, TriageService
+from serving.triage import Answer, IncomingTicket, Request, TriageService
 
 _LOADING_TIMEOUT_SECONDS = 600.0
 _CALLER = "command line"
@@ -45,11 +45,15 @@ def score_sent(
     telemetry = Telemetry()
     store = create_model_store(settings, telemetry=telemetry, model_source=model_source, model_version=model_version)
     request = Request(caller=_CALLER, source=Source.CLI, is_recorded=is_recorded)
-    with _recorder(settings, is_recorded=is_recorded) as recorder:
+    # Opened also where nothing is recorded: promises and rules are kept there.
+    with closing(open_service_storage(settings)) as storage:
+        book = PolicyBook(storage.policies, clock=utc_now)
         service = TriageService(
             models=store,
-            recorder=recorder,
+            recorder=storage,
             observer=telemetry,
+            policies=book,
+            amendments=book,
             glossary=read_glossary(settings),
             first_use_timeout_seconds=_LOADING_TIMEOUT_SECONDS,
         )
@@ -75,24 +79,3 @@ async def _triage_all(service: TriageService, incoming: Sequence[IncomingTicket]
         return await service.triage_all(incoming, request=request)
     finally:
         await service.close()
-
-
-@contextmanager
-def _recorder(settings: Settings, *, is_recorded: bool) -> Iterator[Recorder]:
-    """Open the database only where something is to be recorded: scoring a file then leaves no trace."""
-    if not is_recorded:
-        yield _Unrecorded()
-        return
-    storage = open_storage(settings.database_url)
-    try:
-        yield storage
-    finally:
-        storage.close()
-
-
-class _Unrecorded:
-    """Stands where nothing is recorded."""
-
-    def record(self, entries: Sequence[ScoredEntry]) -> None:
-        """Refuse, since an entry here would be lost."""
-        raise StorageError(f"{len(entries)} answers were to be recorded, but no database is open.")

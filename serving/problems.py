@@ -58,6 +58,11 @@ IN_FLIGHT = Problem(
     HTTPStatus.CONFLICT, "request-in-flight", "The same request is being answered", {"Retry-After": "1"}
 )
 
+
+def _helpdesk(name: str, title: str) -> Problem:
+    return Problem(HTTPStatus.BAD_GATEWAY, name, title, _LATER)
+
+
 # The class nearest to an error's own, towards the base, decides.
 PROBLEMS: Mapping[type[TriageError], Problem] = {
     errors.TriageError: INTERNAL,
@@ -93,6 +98,16 @@ PROBLEMS: Mapping[type[TriageError], Problem] = {
     errors.IdempotencyError: Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The Idempotency-Key belongs to another request"
     ),
+    errors.ConnectionsError: Problem(
+        HTTPStatus.NOT_FOUND, "connection-unknown", "There is no connection of that name that can be used"
+    ),
+    errors.DeliveryError: Problem(HTTPStatus.BAD_REQUEST, "delivery-malformed", "The delivery cannot be read"),
+    errors.HelpdeskError: _helpdesk("helpdesk-failed", "The helpdesk did not do what it was asked"),
+    errors.HelpdeskBusyError: _helpdesk("helpdesk-busy", "The helpdesk asks to be left alone for a while"),
+    errors.HelpdeskDownError: _helpdesk("helpdesk-down", "The helpdesk does not answer"),
+    errors.HelpdeskRefusedError: _helpdesk("helpdesk-refused", "The helpdesk refuses what it was asked"),
+    errors.TicketGoneError: _helpdesk("helpdesk-ticket-gone", "The helpdesk has no such ticket"),
+    errors.TicketChangedError: _helpdesk("helpdesk-ticket-changed", "The ticket was changed meanwhile"),
     MalformedBodyError: Problem(HTTPStatus.BAD_REQUEST, "body-malformed", "The body cannot be read"),
     MalformedKeyError: Problem(
         HTTPStatus.BAD_REQUEST, "idempotency-key-malformed", "The Idempotency-Key cannot be used"

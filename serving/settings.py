@@ -175,6 +175,82 @@ class Settings(BaseSettings):
         description="Hours for which an answer is replayed under its Idempotency-Key.",
         json_schema_extra=_expected("a whole number of hours from 1 to 8760"),
     )
+    connections: Path | None = Field(
+        default=None,
+        description="TOML file of the connections to helpdesks.",
+        json_schema_extra=_expected("a TOML file with a table for each connection"),
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="Address of this service as people reach it, for the links in notes.",
+        json_schema_extra=_expected("an address such as https://triage.example.com, or nothing"),
+    )
+    encryption_key: str = Field(
+        default="",
+        repr=False,
+        description="Key that encrypts the text of tickets at rest; several, newest first, separated by commas.",
+        json_schema_extra=_expected("keys of 32 bytes in URL-safe base64"),
+    )
+    keep_text_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="Days for which the text of tickets is kept.",
+        json_schema_extra=_expected("a whole number of days from 0 to 3650"),
+    )
+    work_slots: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        description="Deliveries that one worker works on at a time.",
+        json_schema_extra=_expected("a whole number from 1 to 256"),
+    )
+    sweep_minutes: int = Field(
+        default=10,
+        ge=0,
+        le=1440,
+        description="Minutes between two looks for tickets that no delivery told of; 0 for none.",
+        json_schema_extra=_expected("a whole number of minutes from 0 to 1440"),
+    )
+    session_idle_minutes: int = Field(
+        default=60,
+        ge=1,
+        le=1440,
+        description="Minutes without a click after which who reviews must sign in again.",
+        json_schema_extra=_expected("a whole number of minutes from 1 to 1440"),
+    )
+    session_hours: int = Field(
+        default=12,
+        ge=1,
+        le=168,
+        description="Hours after which who reviews must sign in again in any case.",
+        json_schema_extra=_expected("a whole number of hours from 1 to 168"),
+    )
+    oidc_issuer: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="Issuer of the identity provider at which people may sign in once they are added here.",
+        json_schema_extra=_expected("an address such as https://login.example.com, or nothing"),
+    )
+    oidc_client_id: str = Field(
+        default="",
+        description="Name under which the identity provider knows this service.",
+        json_schema_extra=_expected("the client id that the identity provider gave"),
+    )
+    oidc_client_secret: str = Field(
+        default="",
+        repr=False,
+        description="Secret that the identity provider gave to this service.",
+        json_schema_extra=_expected("the client secret that the identity provider gave"),
+    )
+    alert_webhook: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s#]+)?$",
+        repr=False,
+        description="Incoming webhook of a Slack or Teams channel that is told of broken promises and of drift.",
+        json_schema_extra=_expected("the address of an incoming webhook, or nothing"),
+    )
     log_level: LogLevel = Field(
         default=LogLevel.INFO,
         description="Least severe events that are logged.",
@@ -235,7 +311,7 @@ def describe_settings() -> tuple[SettingDescription, ...]:
     return tuple(
         SettingDescription(
             variable=variable(name),
-            default=str(getattr(defaults, name)),
+            default=str(getattr(defaults, name)) or str(None),
             expected=_expectation(name),
             description=field.description or "",
         )

@@ -44,6 +44,7 @@ class Telemetry:
         self._swaps = self._counter("triage_model_swaps", "Versions put in service.", ("model",))
         self._fallbacks = self._counter("triage_model_fallbacks", "Local copies put in service.", ("model",))
         self._failures = self._counter("triage_model_failures", "Attempts to follow the registry in vain.", ("model",))
+        self._deliveries = self._counter("triage_deliveries", "Webhook deliveries.", ("connection", "outcome"))
         self._identities: dict[str, ModelIdentity] = {}
 
     def render(self) -> bytes:
@@ -64,6 +65,10 @@ class Telemetry:
                     self._target_failures.labels(model.name, target).inc()
                 else:
                     self._confidence.labels(model.name, target).observe(given["probability"])
+
+    def delivered(self, connection: str, *, outcome: str) -> None:
+        """Note a delivery and what became of it: accepted, duplicate, or why it was ignored."""
+        self._deliveries.labels(connection, outcome).inc()
 
     def batch_taken(self, batcher: str, *, size: int) -> None:
         """Note how many items were worked off together."""

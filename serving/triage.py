@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
 from features.answers import ModelIdentity, answer
+from features.decisions import Policy
 from features.errors import ModelUnavailableError
 from features.glossary import Glossary
+from features.predictions import ScoredTicket
 from features.tickets import Ticket
 from serving.batching import LARGEST_BATCH, MicroBatcher, Outcome
 from serving.served_models import ServedModel
@@ -54,6 +56,52 @@ class TriageObserver(Protocol):
         """Note how many items were worked off together."""
 
 
+class Policies(Protocol):
+    """Who knows the thresholds in force."""
+
+    def in_force(self, model: ServedModel, *, connection: str) -> Mapping[str, Policy]:
+        """Return the policy of each target of a model on a connection; a target without one runs on no promise."""
+
+
+class WithoutPromises:
+    """Stands where no promise has been made."""
+
+    def in_force(self, model: ServedModel, *, connection: str) -> Mapping[str, Policy]:  # noqa: ARG002
+        """Return none."""
+        return {}
+
+
+class Amendments(Protocol):
+    """Who has a say in answers beside the model, such as the rules of a site."""
+
+    def amended(
+        self, answer: Mapping[str, Any], ticket: Ticket, *, model: ServedModel, connection: str
+    ) -> dict[str, Any]:
+        """Return an answer as it is to be given and recorded; the one that came in is not changed."""
+
+    def glossary(self, base: Glossary, *, connection: str) -> Glossary:
+        """Return a glossary with the words that the connection's leads have added to it."""
+
+
+class WithoutAmendments:
+    """Stands where answers are the model's alone."""
+
+    def amended(
+        self,
+        answer: Mapping[str, Any],
+        ticket: Ticket,  # noqa: ARG002
+        *,
+        model: ServedModel,  # noqa: ARG002
+        connection: str,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Return the answer."""
+        return dict(answer)
+
+    def glossary(self, base: Glossary, *, connection: str) -> Glossary:  # noqa: ARG002
+        """Return the glossary as it is."""
+        return base
+
+
 @dataclass(frozen=True, slots=True)
 class IncomingTicket:
     """A ticket and what the caller should know of how it was understood."""
@@ -64,12 +112,19 @@ class IncomingTicket:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks, which model is to answer, and whether the answer is recorded."""
+    """Who asks, which model is to answer, and whether the answer is recorded.
+
+    `entry_id` names the record of a single ticket where it must be the same however often it is asked for;
+    `connection` and `delivery_id` say where a ticket came from that no caller sent.
+    """
 
     model_name: str = ""
     caller: str = ""
     source: Source = Source.API
     is_recorded: bool = True
+    entry_id: str = ""
+    connection: str = ""
+    delivery_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +147,8 @@ class TriageService:
         models: Models,
         recorder: Recorder,
         observer: TriageObserver,
+        policies: Policies | None = None,
+        amendments: Amendments | None = None,
         glossary: Glossary | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         first_use_timeout_seconds: float = FIRST_USE_TIMEOUT_SECONDS,
@@ -99,6 +156,8 @@ class TriageService:
         self._models = models
         self._recorder = recorder
         self._observer = observer
+        self._policies = WithoutPromises() if policies is None else policies
+        self._amendments = WithoutAmendments() if amendments is None else amendments
         self._glossary = glossary
         self._now = now
         self._first_use_timeout_seconds = first_use_timeout_seconds
@@ -161,30 +220,41 @@ class TriageService:
         return _Task(incoming, model, request, self._now(), time.perf_counter())
 
     def _score(self, tasks: Sequence[_Task]) -> list[Outcome[Answer]]:
-        """Answer tasks with one pass for each model among them, which but for a swap is one."""
+        """Answer tasks with one pass for each model and connection among them, which mostly is one."""
+        places: dict[tuple[int, str], list[int]] = {}
+        for place, task in enumerate(tasks):
+            places.setdefault((id(task.model), task.request.connection), []).append(place)
         outcomes: dict[int, Outcome[Answer]] = {}
-        for model in {id(task.model): task.model for task in tasks}.values():
-            places = [place for place, task in enumerate(tasks) if task.model is model]
-            outcomes.update(zip(places, self._score_with(model, [tasks[place] for place in places]), strict=True))
+        for together in places.values():
+            outcomes.update(zip(together, self._score_alike([tasks[place] for place in together]), strict=True))
         return [outcomes[place] for place in range(len(tasks))]
 
-    def _score_with(self, model: ServedModel, tasks: Sequence[_Task]) -> Sequence[Outcome[Answer]]:
+    def _score_alike(self, tasks: Sequence[_Task]) -> Sequence[Outcome[Answer]]:
+        model, connection = tasks[0].model, tasks[0].request.connection
+        base = model.bundle.glossary if self._glossary is None else self._glossary
         try:
-            scored = model.bundle.score([task.incoming.ticket for task in tasks], glossary=self._glossary)
+            glossary = self._amendments.glossary(base, connection=connection)
+            scored = model.bundle.score([task.incoming.ticket for task in tasks], glossary=glossary)
         except Exception as error:
             # A bundle means never to raise. Should it, the other tickets of the batch are not to suffer.
             if len(tasks) == 1:
                 return [error]
-            return [outcome for task in tasks for outcome in self._score_with(model, [task])]
-        answers = [answer(one, model=model.identity) for one in scored]
+            return [outcome for task in tasks for outcome in self._score_alike([task])]
+        answers = [self._answer(task, one) for task, one in zip(tasks, scored, strict=True)]
         for task, one in zip(tasks, answers, strict=True):
             one["warnings"] = [*task.incoming.warnings, *one["warnings"]]
         self._observer.answered(answers, model=model.identity)
         return answers
 
+    def _answer(self, task: _Task, scored: ScoredTicket) -> Answer:
+        model, connection = task.model, task.request.connection
+        policies = self._policies.in_force(model, connection=connection)
+        given = answer(scored, model=model.identity, policies=policies)
+        return self._amendments.amended(given, task.incoming.ticket, model=model, connection=connection)
+
     def _entry(self, task: _Task, answered: Answer) -> ScoredEntry:
         return ScoredEntry(
-            id=time_ordered_id(task.began_at),
+            id=task.request.entry_id or time_ordered_id(task.began_at),
             ticket_id=answered["ticket_id"],
             scored_at=task.began_at,
             model=task.model.identity,
@@ -196,6 +266,8 @@ class TriageService:
             caller=task.request.caller,
             source=task.request.source,
             duration_seconds=time.perf_counter() - task.began_seconds,
+            connection=task.request.connection,
+            delivery_id=task.request.delivery_id,
         )
 
     def _record(self, groups: Sequence[Sequence[ScoredEntry]]) -> list[Outcome[None]]:

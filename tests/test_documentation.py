@@ -29,6 +29,7 @@ from features.history import ARTICLE_FIELDS, TICKET_FIELDS
 from serving.api_replies import AnswerReply, ProblemReply
 from serving.api_schemas import read_ticket
 from serving.app import create_app
+from serving.connections import read_connections
 from serving.model_store import RegisteredVersion
 from serving.settings import describe_settings, load_settings
 from training.fit import Trained
@@ -36,10 +37,10 @@ from training.recipe import SHIPPED, load_recipe
 
 _ROOT = Path(__file__).resolve().parents[1]
 _READMES = ("README.md", "README.ko.md")
-_DOCUMENTS = (*_READMES, "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")
+_DOCUMENTS = (*_READMES, "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md", "docs/helpdesks.md")
 _LEFT_OUT = "..."
 # What a target's answer has only where another label than the likeliest is expected to cost less.
-_OPTIONAL = {"advised"}
+_OPTIONAL = {"advised", "set"}
 _OTHER_COMMANDS = {"curl", "mlflow", "source"}
 _KEY = re.compile(r"tt_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
 # A recipe that trains in a second or two.
@@ -193,7 +194,7 @@ def export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with (tmp_path / "articles.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerows([["id", "title", "body"], *([each["id"], each["title"], each["body"]] for each in articles)])
-    recipe, glossary = _read("README.md").texts("toml")
+    recipe, glossary, _ = _read("README.md").texts("toml")
     (tmp_path / "ours.toml").write_text(recipe, encoding="utf-8")
     (tmp_path / "words.toml").write_text(glossary, encoding="utf-8")
     (tmp_path / "tiny.toml").write_text(_TINY_RECIPE, encoding="utf-8")
@@ -238,11 +239,20 @@ def test_report_is_the_one_that_readmes_show(tmp_path: Path, monkeypatch: pytest
 @_EVERY_README
 def test_recipe_and_glossary_load(readme: str, tmp_path: Path) -> None:
     """The recipe and the glossary that a README shows can be used."""
-    recipe, glossary = _read(readme).texts("toml")
+    recipe, glossary, _ = _read(readme).texts("toml")
     (tmp_path / "ours.toml").write_text(recipe, encoding="utf-8")
     (tmp_path / "words.toml").write_text(glossary, encoding="utf-8")
     assert load_recipe(str(tmp_path / "ours.toml")).name == "ours"
     assert Glossary.from_toml(tmp_path / "words.toml").apply("한ERP에서 브이피엔") == "HanERP에서 VPN"
+
+
+@pytest.mark.parametrize("document", [*_READMES, "docs/helpdesks.md"])
+def test_connections_load(document: str, tmp_path: Path) -> None:
+    """The connections that a document shows are read as they stand, with secrets from the environment."""
+    shown = [text for text in _read(document).texts("toml") if "vendor = " in text]
+    (tmp_path / "helpdesks.toml").write_text("\n".join(shown), encoding="utf-8")
+    environ = dict.fromkeys(re.findall(r'"env:(\w+)"', "\n".join(shown)), "secret")
+    assert read_connections(tmp_path / "helpdesks.toml", environ=environ).by_name
 
 
 @_EVERY_README

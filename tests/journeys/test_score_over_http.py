@@ -105,12 +105,20 @@ def test_a_korean_and_an_english_ticket_are_scored_and_recorded(
     for one, ticket in zip(said, tickets, strict=True):
         model = ModelIdentity("ticket-triage", "1", "champion")
         expected = json.loads(json.dumps(answer(bundle.score([ticket])[0], model=model)))
-        assert one == expected
+        assert _without_sets(one) == expected
     assert [one["language"] for one in said] == ["ko", "en"]
     storage = open_storage(settings.database_url)
     assert storage.scored("HD-2")[0].predictions == said[1]["targets"]
     assert storage.count_scored() == 2
     storage.close()
+
+
+def _without_sets(given: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without the sets of likely labels, which the service adds to what the bundle says."""
+    targets = {
+        name: {key: value for key, value in target.items() if key != "set"} for name, target in given["targets"].items()
+    }
+    return {**given, "targets": targets}
 
 
 def test_thirty_two_callers_at_once_each_get_their_own_answer(serve: Callable[..., Server], settings: Settings) -> None:

@@ -79,10 +79,34 @@ def test_one_of_subject_and_body_is_enough(sent: dict[str, Any]) -> None:
     assert ticket.created_at is None
 
 
-@pytest.mark.parametrize("sent", [{}, {"id": 1}, {"subject": "", "body": None}, {"subject": " \n", "body": "\t"}])
-def test_a_ticket_without_text_is_refused(sent: dict[str, Any]) -> None:
-    """Without a word in subject or body there is nothing to score."""
-    assert refused(sent) == [("ticket", "expected a subject or a body with text in it")]
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"channel": "portal"},
+        {"product": "WMS"},
+        {"requester": {"organization": "Sales"}},
+        {"requester": {"attributes": {"vip": False}}},
+        {"attributes": {"floor": 0}, "body": " "},
+    ],
+)
+def test_a_field_is_enough(sent: dict[str, Any]) -> None:
+    """A model of fields alone needs no text: any field that it may have learned from makes a ticket."""
+    assert not read(sent).ticket.is_empty
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"id": 1},
+        {"subject": "", "body": None},
+        {"subject": " \n", "body": "\t", "channel": " ", "attributes": {"site": " ", "floor": None}},
+        {"id": 1, "group": "network", "language": "ko", "created_at": 1_778_000_000, "requester": "a@b.example"},
+    ],
+)
+def test_an_empty_ticket_is_refused(sent: dict[str, Any]) -> None:
+    """Without a word in subject or body, and without a field that a model may read, there is nothing to score."""
+    assert refused(sent) == [("ticket", "expected a subject or a body with text in it, or at least another field")]
 
 
 @pytest.mark.parametrize("sent", [None, [], "vpn", 5, True, [{"body": "vpn"}]])
@@ -231,7 +255,7 @@ def test_any_object_is_understood_or_refused(sent: dict[str, Any]) -> None:
     except InvalidTicketError:
         return
     ticket = incoming.ticket
-    assert ticket.subject.strip() or ticket.body.strip()
+    assert not ticket.is_empty
     written = [ticket.id, ticket.subject, ticket.body, ticket.product, *incoming.warnings, *map(str, ticket.attributes)]
     json.dumps(written, ensure_ascii=False, allow_nan=False).encode()
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def test_score_answers_a_file_as_the_route_does(run: Run, tmp_path: Path, shared
     assert "\n" not in result.stdout.strip()
     said = json.loads(result.stdout)
     assert said == shared_service.post("/v1/score?record=false", json={**TICKET, "via": "web"}).json()
-    assert not (tmp_path / "var" / "triage.db").exists()
+    with closing(open_storage(f"sqlite:///{tmp_path / 'var' / 'triage.db'}")) as storage:
+        assert storage.count_scored() == 0
 
 
 def test_a_site_glossary_is_used_without_training_anew(

@@ -96,6 +96,7 @@ class Brittle:
     def __init__(self, bundle: ModelBundle, *, breaks_on: str) -> None:
         self._bundle = bundle
         self._breaks_on = breaks_on
+        self.glossary = bundle.glossary
 
     def score(self, tickets: Sequence[Ticket], *, glossary: Glossary | None = None) -> list[ScoredTicket]:
         """Score tickets unless the one is among them."""
