@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test lint coverage notebooks docs bench-accuracy bench-serving bench-tickets bench-retrieval clean
+.PHONY: help install demo test lint coverage notebooks docs bench-accuracy bench-serving bench-tickets bench-retrieval bench-webhooks bench-chaos bench-fuzz bench-redaction bench-promise bench-live-promise bench-review-loop clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -53,6 +53,27 @@ bench-tickets: $(VENV)/.installed-dev  ## Measure training on real tickets besid
 
 bench-retrieval: $(VENV)/.installed-dev  ## Measure article retrieval beside BM25
 	@$(BIN)/python benchmarks/retrieval.py
+
+bench-webhooks: $(VENV)/.installed-dev  ## Time webhooks and the writing back on PostgreSQL, 50 deliveries a second
+	@$(BIN)/python benchmarks/webhook_latency.py $(ARGS)
+
+bench-chaos: $(VENV)/.installed-dev  ## Kill server and workers at random: nothing lost, nothing written twice (ARGS=--database ...)
+	@$(BIN)/python benchmarks/chaos.py $(ARGS)
+
+bench-fuzz: $(VENV)/.installed-dev  ## Send 20,000 random bodies to each vendor's webhook (ARGS=--bodies ...)
+	@$(BIN)/python benchmarks/fuzz.py $(ARGS)
+
+bench-redaction: $(VENV)/.installed-dev  ## Recall and precision of redaction, for each kind of personal data
+	@$(BIN)/python benchmarks/redaction.py $(ARGS)
+
+bench-promise: $(VENV)/.installed-dev  ## Measure whether promises hold
+	@$(BIN)/python benchmarks/promise.py $(ARGS)
+
+bench-live-promise: $(VENV)/.installed-dev  ## Measure whether promises hold in live operation
+	@$(BIN)/python benchmarks/live_promise.py $(ARGS)
+
+bench-review-loop: $(VENV)/.installed-dev  ## Measure what corrections teach the next model
+	@$(BIN)/python benchmarks/review_loop.py $(ARGS)
 
 clean:  ## Remove the virtual environment and everything written at run time
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -107,7 +107,10 @@ def search(questions: QuestionSet, fold: QuestionFold, *, product: Product, seed
     asked = [Ticket(id=f"asked-{place}", body=questions.questions[place]) for place in fold.asked]
     with fitted(history, articles, product=product, seed=seed, given=given) as made:
         bundle = replace(made.bundle, similar_tickets=None)
-        scored = [bundle.score([ticket], with_reasons=False, article_count=DEPTH)[0] for ticket in asked]
+        # A rival always gives an answer: what is compared is the order.
+        scored = [
+            bundle.score([ticket], with_reasons=False, article_count=DEPTH, only_fitting=False)[0] for ticket in asked
+        ]
         milliseconds = milliseconds_each(lambda ticket: bundle.score([ticket], with_reasons=False), asked)
         found = _padded([[int(article.id) for article in each.articles] for each in scored])
         costs = made.costs(milliseconds)

@@ -13,7 +13,7 @@ from head_to_head.rivals.environments import answer_apart, serve_apart
 from head_to_head.rivals.interface import Bench
 from head_to_head.tasks import LabelAnswer, LabelTask, milliseconds_each
 
-BUDGET_SECONDS = 300
+BUDGET_SECONDS = 60
 # What the extra flaml[automl] asks for, with the wheel of xgboost that brings no libraries for a GPU.
 _REQUIREMENTS = ("flaml==2.7.0", "lightgbm==4.7.0", "pandas>=2.2", "scikit-learn>=1.6", "xgboost-cpu<3")
 

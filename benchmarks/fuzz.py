@@ -1,0 +1,128 @@
+"""Bodies drawn at random, sent to each vendor's webhook: no failure of ours, none slow, no memory that grows.
+
+    python benchmarks/fuzz.py [--bodies 20000] [--vendors zendesk jira ...] [--seed 0] [--json]
+
+The bodies are what the simulated helpdesks send and example payloads, with up to four places exchanged for anything,
+besides arbitrary JSON and bytes; each is signed as its vendor signs, and sent to the service in this process. An
+answer of 5xx, an exception, or an answer that twice takes longer than a second ends it with exit status 1. Memory is
+the process' own after the first fifth of the bodies and at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+# First of all, since files of this folder have the names of packages there.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.webhook_bodies import HELPDESKS, Intaking, Signed, WebhookBodies
+
+LONGEST_SECONDS = 1.0
+WARM_UP_SHARE = 5
+SHOWN_BYTES = 300
+
+
+@dataclass(slots=True)
+class Fuzzed:
+    """What the bodies of one vendor came to."""
+
+    vendor: str
+    bodies: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    slow: int = 0
+    slowest_seconds: float = 0.0
+    warm_mib: float = 0.0
+    end_mib: float = 0.0
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether something failed or was slow."""
+        return bool(self.failures or self.slow)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bodies", type=int, default=20_000, help="for each vendor")
+    parser.add_argument("--vendors", nargs="+", choices=sorted(HELPDESKS), default=sorted(HELPDESKS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    fuzzed = [fuzz(vendor, bodies=options.bodies, seeded=options.seed) for vendor in options.vendors]
+    if options.json:
+        print(json.dumps([asdict(one) for one in fuzzed]))
+    else:
+        show(fuzzed)
+    sys.exit(any(one.is_bad for one in fuzzed))
+
+
+def fuzz(vendor: str, *, bodies: int, seeded: int) -> Fuzzed:
+    told = Fuzzed(vendor)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, Intaking.of(vendor, Path(folder)) as intaking:
+
+        @seed(seeded)
+        @settings(
+            max_examples=bodies,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(WebhookBodies(intaking.helpdesk).strategy())
+        def send(signed: Signed) -> None:
+            note(told, intaking, signed)
+            if told.bodies == bodies // WARM_UP_SHARE:
+                told.warm_mib = resident_mib()
+
+        send()
+        told.end_mib = resident_mib()
+    return told
+
+
+def note(told: Fuzzed, intaking: Intaking, signed: Signed) -> None:
+    told.bodies += 1
+    try:
+        status, seconds = intaking.send(signed)
+        if seconds >= LONGEST_SECONDS:
+            # On a busy machine the first time may be another's fault.
+            status, seconds = intaking.send(signed)
+    except Exception as error:
+        told.statuses["raised"] += 1
+        told.failures.append(f"{error!r:.200} for {signed.body[:SHOWN_BYTES]!r}")
+        return
+    told.statuses[str(status)] += 1
+    told.slow += seconds >= LONGEST_SECONDS
+    told.slowest_seconds = max(told.slowest_seconds, round(seconds, 3))
+    if status >= 500:
+        told.failures.append(f"{status} for {signed.body[:SHOWN_BYTES]!r}")
+
+
+def resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return round(pages * 4096 / 2**20, 1)
+
+
+def show(fuzzed: list[Fuzzed]) -> None:
+    print("| vendor | bodies | statuses | 5xx | over 1 s | slowest | memory warm | at the end |")
+    print("|---|---|---|---|---|---|---|---|")
+    for one in fuzzed:
+        statuses = ", ".join(f"{status}: {count:,}" for status, count in sorted(one.statuses.items()))
+        print(
+            f"| {one.vendor} | {one.bodies:,} | {statuses} | {len(one.failures)} | {one.slow} "
+            f"| {one.slowest_seconds:.3f} s | {one.warm_mib} MiB | {one.end_mib} MiB |"
+        )
+    for one in fuzzed:
+        for failure in one.failures[:10]:
+            print(f"{one.vendor}: {failure}")
+
+
+if __name__ == "__main__":
+    main()
