@@ -7,7 +7,7 @@ any moment and goes on where it was. A table shows only cells made from the code
 moment, and names those that are missing. --learning-curve, --costs and --bilingual are studies of their own and take
 the place of the tables; --only-report makes no cell.
 
-Labels: ours learns from the training part of a fold but for 5 % of it, its evidence; rivals learn from all of it.
+Labels: ours learns from the training part of a fold but for 1 % of it, its evidence; rivals learn from all of it.
 fastText and FLAML get environments of their own when first needed. Without a GPU the fine-tuned transformer has a
 small budget; what it was is said below the table. Data: ../shared/datasets.
 """

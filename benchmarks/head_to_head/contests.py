@@ -150,7 +150,8 @@ def search_contest(
     data = questions.data
     works = {OURS: [_our_search(questions, fold, settings, data=data) for fold in folds]}
     for rival in settings.rivals:
-        if rival.search is not None and (rival.label is None or len(folds[0].past)):
+        # A rival that learns which text answers would need as many labels as there are reports.
+        if rival.search is not None and (rival.label is None or (len(folds[0].past) and not questions.itself)):
             works[rival.name] = [_rival_search(rival, questions, fold, settings, data=data) for fold in folds]
     return Contest(questions.name, works, part)
 
@@ -159,7 +160,7 @@ def _our_search(questions: QuestionSet, fold: QuestionFold, settings: Settings, 
     key = our_key(questions.name, fold.name, settings, data=data)
     product, seed = settings.product, settings.seed
     if questions.itself:
-        answer = partial(ours.find_duplicates, questions, product=product, seed=seed)
+        answer = partial(ours.find_duplicates, questions, fold, product=product, seed=seed)
     else:
         answer = partial(ours.search, questions, fold, product=product, seed=seed)
     return Work(key, lambda: _searched(key, answer(), questions, fold))

@@ -33,7 +33,7 @@ from training.progress import Progress
 from training.recipe import Recipe, load_recipe
 from training.recipe_options import NO_ENCODER, with_options
 
-EVIDENCE_SHARE = 0.05
+EVIDENCE_SHARE = 0.01
 VAR_DIR = Path(__file__).resolve().parents[2] / "var"
 _TRAIN, _EVIDENCE, _TEST = "train", "evidence", "test"
 _BATCH = 256
@@ -117,15 +117,18 @@ def search(questions: QuestionSet, fold: QuestionFold, *, product: Product, seed
         return SearchAnswer(found, costs if len(fold.past) else replace(costs, fitted_count=0))
 
 
-def find_duplicates(reports: QuestionSet, *, product: Product, seed: int) -> SearchAnswer:
-    """Return the reports nearest to each that is asked, from a bundle trained on all of them to tell components."""
+def find_duplicates(reports: QuestionSet, fold: QuestionFold, *, product: Product, seed: int) -> SearchAnswer:
+    """Return the reports nearest to each that is asked, from a bundle trained on all of them to tell components.
+
+    The links of the fold's past reports teach what a duplicate is; of those asked about no link is known.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        history = _reports(reports, Path(folder))
+        history = _reports(reports, fold, Path(folder))
     shares = [EVIDENCE_SHARE, EVIDENCE_SHARE, 1 - 2 * EVIDENCE_SHARE]
     random = np.random.default_rng(seed)
     given = random.choice([_EVIDENCE, _TEST, _TRAIN], size=len(reports.articles), p=shares).tolist()
     place_of = {article.id: place for place, article in enumerate(reports.articles)}
-    asked = [history.rows[place].ticket() for place in reports.itself]
+    asked = [history.rows[reports.itself[place]].ticket() for place in fold.asked]
     with fitted(history, None, product=product, seed=seed, given=given) as made:
 
         def nearest(ticket: Ticket) -> ScoredTicket:
@@ -226,10 +229,19 @@ def _past_questions(questions: QuestionSet, fold: QuestionFold, folder: Path) ->
     return history, [_TEST if asked else _TRAIN for asked in is_asked]
 
 
-def _reports(reports: QuestionSet, folder: Path) -> HistoryTable:
+def _reports(reports: QuestionSet, fold: QuestionFold, folder: Path) -> HistoryTable:
+    """Return the reports as tickets, with the links of the fold's past ones."""
+    names = [report.id for report in reports.articles]
+    original_of = {reports.itself[place]: names[min(reports.relevant[place])] for place in fold.past}
     rows = (
-        {"id": report.id, "subject": report.title, "body": report.body, "category": component}
-        for report, component in zip(reports.articles, reports.components, strict=True)
+        {
+            "id": report.id,
+            "subject": report.title,
+            "body": report.body,
+            **reports.circumstances[place],
+            "duplicate_of": original_of.get(place, ""),
+        }
+        for place, report in enumerate(reports.articles)
     )
     return read_history(_written(folder / "history.jsonl", rows))
 

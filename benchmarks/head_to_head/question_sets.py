@@ -19,6 +19,7 @@ from sklearn.model_selection import GroupKFold
 from features.articles import KbArticle
 from head_to_head.fingerprints import fingerprint_of
 from head_to_head.tasks import Integers, SearchTask
+from training.duplicates import problems_of
 
 FOLDS = 5
 
@@ -37,7 +38,7 @@ class QuestionSet:
     """Questions to articles; `relevant` holds, for each question, the positions of the articles that answer it.
 
     `intents` groups questions that want the same. Where the articles are past reports and a question is one of them,
-    `itself` holds its position and `components` what each report is about.
+    `itself` holds its position and `circumstances` what is known of each report beside its text, by product column.
     """
 
     name: str
@@ -47,7 +48,7 @@ class QuestionSet:
     korean: bool
     intents: Sequence[str] = ()
     itself: Sequence[int] = ()
-    components: Sequence[str] = ()
+    circumstances: Sequence[Mapping[str, str]] = ()
 
     @property
     def article_texts(self) -> list[str]:
@@ -59,7 +60,7 @@ class QuestionSet:
         """What changes when an article, a question or an answer does."""
         content = [[asdict(article) for article in self.articles], list(self.questions), list(self.itself)]
         answers = [sorted(each) for each in self.relevant]
-        return fingerprint_of(json.dumps([*content, answers, list(self.intents), list(self.components)]))
+        return fingerprint_of(json.dumps([*content, answers, list(self.intents), list(self.circumstances)]))
 
     def task(self, fold: QuestionFold, *, seed: int) -> SearchTask:
         """Return what a rival is given of a fold."""
@@ -96,6 +97,21 @@ def over_intents(questions: QuestionSet) -> tuple[QuestionFold, ...]:
     parts = GroupKFold(min(FOLDS, len(set(questions.intents)))).split(questions.questions, groups=questions.intents)
     return tuple(
         QuestionFold(f"intents held out, fold {number} of {FOLDS}", asked, past)
+        for number, (past, asked) in enumerate(parts, start=1)
+    )
+
+
+def over_problems(questions: QuestionSet) -> tuple[QuestionFold, ...]:
+    """Return folds in which whole problems are asked: no report that links join stands on both sides."""
+    names = [str(place) for place in range(len(questions.articles))]
+    original_of = [""] * len(names)
+    for place, right in zip(questions.itself, questions.relevant, strict=True):
+        original_of[place] = names[min(right)]
+    problem_of = problems_of(names, original_of)
+    groups = [problem_of[place] for place in questions.itself]
+    parts = GroupKFold(min(FOLDS, len(set(groups)))).split(questions.questions, groups=groups)
+    return tuple(
+        QuestionFold(f"fold {number} of {FOLDS} by problem", asked, past)
         for number, (past, asked) in enumerate(parts, start=1)
     )
 
@@ -167,13 +183,14 @@ def read_openoffice(folder: Path, *, limit: int = 0) -> QuestionSet:
         relevant=[frozenset({position[pair["bug_id_y"]]}) for pair in pairs],
         korean=False,
         itself=[position[pair["bug_id_x"]] for pair in pairs],
-        components=[component for _, component in reports.values()],
+        circumstances=[circumstances for _, circumstances in reports.values()],
     )
 
 
-def _report(pair: Mapping[str, str], side: str) -> tuple[KbArticle, str]:
+def _report(pair: Mapping[str, str], side: str) -> tuple[KbArticle, dict[str, str]]:
     article = KbArticle(pair[f"bug_id_{side}"], pair[f"title_{side}"], pair[f"description_{side}"])
-    return article, pair[f"component_{side}"]
+    known = {"category": "component", "product": "product", "created_at": "creation_ts"}
+    return article, {column: pair[f"{name}_{side}"] for column, name in known.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +208,7 @@ QUESTION_SETS: Mapping[str, Reading] = {
     "aivle_faq_ko": Reading("aivle_faq_ko", read_aivle, _ALONE),
     "aivle_faq_ko_links": Reading("aivle_faq_ko", read_aivle, {"": over_questions, "intents_held_out": over_intents}),
     "smartstore_faq_ko": Reading("smartstore_faq_ko", read_smartstore, _ALONE),
-    "openoffice_duplicates_en": Reading("openoffice_duplicates_en", read_openoffice, _ALONE),
+    "openoffice_duplicates_en": Reading("openoffice_duplicates_en", read_openoffice, {"": over_problems}),
 }
 
 

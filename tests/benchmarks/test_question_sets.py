@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from head_to_head.question_sets import (
     QUESTION_SETS,
+    all_at_once,
     over_intents,
+    over_problems,
     over_questions,
     read_aivle,
     read_openoffice,
@@ -52,9 +54,22 @@ def test_held_out_intents_are_in_no_past_question(shared_datasets: Path) -> None
 def test_a_report_is_not_its_own_duplicate(shared_datasets: Path) -> None:
     """A report stands in the pool that it is compared with, and is told to be left out."""
     reports = read_openoffice(shared_datasets / "openoffice_duplicates_en", limit=50)
-    task = reports.task(QUESTION_SETS["openoffice_duplicates_en"].folds[""](reports)[0], seed=0)
+    task = reports.task(all_at_once(reports)[0], seed=0)
     assert len(task.excluded) == 50
     for question, excluded, right in zip(task.questions, task.excluded, reports.relevant, strict=True):
         assert task.article_texts[excluded].split() == question.split()
         assert excluded not in right
-    assert len(reports.components) == len(reports.articles)
+    assert len(reports.circumstances) == len(reports.articles)
+
+
+def test_reports_of_a_problem_stand_on_one_side(shared_datasets: Path) -> None:
+    """Every pair is asked once, and no report of those asked is named by a link that was learned from."""
+    reports = read_openoffice(shared_datasets / "openoffice_duplicates_en")
+    folds = over_problems(reports)
+    assert sorted(place for fold in folds for place in fold.asked) == list(range(2_499))
+    for fold in folds:
+        asked, past = (
+            {report for place in places for report in (reports.itself[place], *reports.relevant[place])}
+            for places in (fold.asked, fold.past)
+        )
+        assert not asked & past
