@@ -18,6 +18,9 @@ from features.language_means import LanguageMeans, Vectors
 from features.languages import Language
 from features.lexical_index import Floats
 
+# How much of an article's nearness is that of all its passages together: one of many may be near by chance.
+WHOLE_SHARE = 0.2
+
 
 @dataclass(frozen=True)
 class ArticleVectors:
@@ -45,8 +48,12 @@ class ArticleVectors:
         return cls(tickets, centred.astype(np.float16), starts)
 
     def cosines(self, vector: Vectors) -> Floats:
-        """Return for each article the cosine of its best passage with a ticket's centred vector, (articles,)."""
-        return np.maximum.reduceat(self._passages @ vector, self.starts).astype(np.float64)
+        """Return for each article the cosine with a ticket's centred vector, (articles,): of its best passage for the
+        most part, of the mean of its passages for `WHOLE_SHARE`.
+        """
+        best = np.maximum.reduceat(self._passages @ vector, self.starts)
+        mixed = (1.0 - WHOLE_SHARE) * best + WHOLE_SHARE * (self._wholes @ vector)
+        return np.asarray(mixed, dtype=np.float64)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the vectors as plain arrays."""
@@ -70,3 +77,9 @@ class ArticleVectors:
     def _passages(self) -> Vectors:
         """The passages in single precision: numpy multiplies halves one by one."""
         return self.passages.astype(np.float32)
+
+    @cached_property
+    def _wholes(self) -> Vectors:
+        """The mean of each article's passages, at unit length."""
+        sums = np.add.reduceat(self._passages, self.starts)
+        return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12), dtype=np.float32)

@@ -93,8 +93,8 @@ class ModelBundle:
         """Return what the model says of each ticket.
 
         A ticket gets the same numbers alone and among others. A target that fails for a ticket is named in
-        its `failures` and leaves the other targets alone. Where no article fits none is shown, unless they are to be
-        ranked all the same. `glossary` takes the place of the one trained with.
+        its `failures` and leaves the other targets alone. Where no article fits, or no past ticket is near, none is
+        shown, unless they are to be ranked all the same. `glossary` takes the place of the one trained with.
         """
         preparer = Preparer(
             self.glossary if glossary is None else glossary,
@@ -125,6 +125,7 @@ class ModelBundle:
                     fields=one.fields,
                     created_at=ticket.created_at,
                     excluding=ticket.id,
+                    floor=self.similar_tickets.least_likeness if only_fitting else 0.0,
                 ),
                 warnings=self._warnings(one, lacks_article=article_count > 0 and not articles[place]),
                 out_of_scope=self._out_of_scope(ticket),

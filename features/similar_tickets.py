@@ -133,6 +133,11 @@ class SimilarTickets:
         """The number of past tickets."""
         return len(self.ids)
 
+    @property
+    def least_likeness(self) -> float:
+        """The score below which a past ticket is not worth showing."""
+        return LEAST_COSINE if self.meanings is None else LEAST_MEAN_COSINE
+
     def nearest(self, text: str, *, count: int = 5, **asked: Unpack[Asked]) -> tuple[SimilarTicket, ...]:
         """Return the nearest past tickets that the reader's group may see, nearest first.
 
@@ -160,7 +165,7 @@ class SimilarTickets:
             text, embedding=asked.get("embedding"), count=count, reader_group=reader_group
         )
         likeness = words if self.meanings is None else (words + meaning) / 2.0
-        floor = asked.get("floor", LEAST_COSINE if self.meanings is None else LEAST_MEAN_COSINE)
+        floor = asked.get("floor", self.least_likeness)
         shown = [
             (ticket, place)
             for place in np.argsort(-likeness, kind="stable").tolist()

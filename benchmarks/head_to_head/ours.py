@@ -118,7 +118,7 @@ def search(questions: QuestionSet, fold: QuestionFold, *, product: Product, seed
 
 
 def find_duplicates(reports: QuestionSet, fold: QuestionFold, *, product: Product, seed: int) -> SearchAnswer:
-    """Return the reports nearest to each that is asked, from a bundle trained on all of them to tell components.
+    """Return the reports nearest to each that is asked, from a bundle trained on all of them to tell severities.
 
     The links of the fold's past reports teach what a duplicate is; of those asked about no link is known.
     """
@@ -132,7 +132,7 @@ def find_duplicates(reports: QuestionSet, fold: QuestionFold, *, product: Produc
     with fitted(history, None, product=product, seed=seed, given=given) as made:
 
         def nearest(ticket: Ticket) -> ScoredTicket:
-            return made.bundle.score([ticket], with_reasons=False, similar_count=DEPTH)[0]
+            return made.bundle.score([ticket], with_reasons=False, similar_count=DEPTH, only_fitting=False)[0]
 
         found = [[place_of[each.id] for each in nearest(ticket).similar_tickets] for ticket in asked]
         return SearchAnswer(_padded(found), made.costs(milliseconds_each(nearest, asked)))

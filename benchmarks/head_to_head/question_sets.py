@@ -48,7 +48,7 @@ class QuestionSet:
     korean: bool
     intents: Sequence[str] = ()
     itself: Sequence[int] = ()
-    circumstances: Sequence[Mapping[str, str]] = ()
+    circumstances: Sequence[Mapping[str, Any]] = ()
 
     @property
     def article_texts(self) -> list[str]:
@@ -187,10 +187,15 @@ def read_openoffice(folder: Path, *, limit: int = 0) -> QuestionSet:
     )
 
 
-def _report(pair: Mapping[str, str], side: str) -> tuple[KbArticle, dict[str, str]]:
+def _report(pair: Mapping[str, str], side: str) -> tuple[KbArticle, dict[str, Any]]:
     article = KbArticle(pair[f"bug_id_{side}"], pair[f"title_{side}"], pair[f"description_{side}"])
-    known = {"category": "component", "product": "product", "created_at": "creation_ts"}
-    return article, {column: pair[f"{name}_{side}"] for column, name in known.items()}
+    circumstances = {
+        "kind": pair[f"sev_{side}"],
+        "product": pair[f"product_{side}"],
+        "created_at": pair[f"creation_ts_{side}"],
+        "attributes": {"component": pair[f"component_{side}"]},
+    }
+    return article, circumstances
 
 
 @dataclass(frozen=True, slots=True)
