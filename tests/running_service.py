@@ -18,7 +18,7 @@ from serving.model_store import RegisteredVersion
 from serving.served_models import UnknownModelError
 
 Result = TypeVar("Result")
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 120.0
 
 
 class FolderRegistry:

@@ -15,7 +15,7 @@ from tests.simulated_helpdesks.zendesk import SimulatedZendesk
 
 ROOT = Path(serving.__file__).parents[1]
 PROGRAM = "import typer; from serving.cli import add_commands; app = typer.Typer(); add_commands(app); app()"
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120
 
 
 def test_work_ends_in_order_when_told_to(postgres_url: str, tmp_path: Path) -> None:
