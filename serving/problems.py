@@ -137,7 +137,7 @@ def install(app: FastAPI, *, observe_failure: FailureObserver = log_failure) -> 
 
     app.add_exception_handler(TriageError, answer_triage_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
-    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_middleware(FailureMiddleware, observe_failure=observe_failure)
 
 
@@ -216,7 +216,8 @@ def _answer_unexpected(scope: Scope, error: Exception, observe_failure: FailureO
     return _response(INTERNAL, scope, detail=detail, extensions={"error_id": error_id})
 
 
-async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:
+async def answer_http_exception(request: Request, error: Exception) -> JSONResponse:
+    """Return the problem of a failure that a route, or the lack of one, told by its status."""
     assert isinstance(error, HTTPException)
     return _http_answer(request.scope, error)
 

@@ -135,15 +135,22 @@ def closed(
     storage.closings.record(Closing("helpdesk", ticket_id, at, final, MODEL.version))
 
 
-def told(storage: SqlStorage, key: str, *, at: datetime, **values: Any) -> None:
+def told(storage: SqlStorage, key: str, *, at: datetime, ticket_id: str = "", **values: Any) -> None:
     """Keep feedback on how a ticket ended."""
     storage.outcomes.feedback.record(
-        Feedback(key, "caller", "helpdesk", f"T-{key}", FeedbackKind.FINAL_VALUES, values, "agent-17", at)
+        Feedback(key, "caller", "helpdesk", ticket_id or f"T-{key}", FeedbackKind.FINAL_VALUES, values, "agent-17", at)
     )
 
 
 def arrived(
-    storage: SqlStorage, number: int, *, at: datetime, body: str, said: dict[str, Any] | None = None, **ticket: Any
+    storage: SqlStorage,
+    number: int,
+    *,
+    at: datetime,
+    body: str,
+    said: dict[str, Any] | None = None,
+    key: str = "",
+    **ticket: Any,
 ) -> None:
     """Let a ticket arrive by a delivery and be answered."""
     arriving = Ticket(
@@ -153,7 +160,7 @@ def arrived(
     delivery = StoredDelivery(
         id=f"{time_ordered_id(at)}",
         connection="helpdesk",
-        key=f"key-{number}",
+        key=key or f"key-{number}",
         ticket_id=arriving.id,
         kind=event.kind.value,
         event=to_record(event),

@@ -4,7 +4,8 @@ Owns the draw and how often it falls on a ticket. Must not know the test that au
 
 The draw depends on the id of the record alone, so that it falls the same however often it is asked for. All tickets of
 a model on a connection have the same chance, the largest that one of its promises needs: an audit of one target is
-then no more likely because another target ran unattended as well.
+then no more likely because another target ran unattended as well. Where a promise is one on urgent tickets, what was
+left to people of its target is drawn alike: no audit of what ran unattended alone could check it.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from datetime import datetime
 from functools import cache
 from typing import Protocol
 
+from features.decisions import PolicyState
 from features.live_error import audit_rate
 from features.promises import Promise
 from features.tickets import Ticket
 from serving.change_plan import Plan
-from serving.connections import Connection
+from serving.connections import Connection, Mode
 from serving.oversight.bursts import Bursts
 from serving.oversight.calendars import KOREAN_OFFICE, BusinessCalendar
 from serving.oversight.queue_items import left_to_people, queue_item, unattended_targets
 from serving.storage.interface import ScoredEntry
-from serving.storage.outcomes import OutcomeStorage, UnattendedRecord
-from serving.storage.policies import PolicyStorage
+from serving.storage.outcomes import OutcomeStorage, UnattendedFilter, UnattendedRecord
+from serving.storage.policies import PolicyStorage, PromiseRecord
 from serving.storage.reviewing import QueueStorage, ReviewItem
 
 # A true error rate of so many times the promise is found, nine times in ten, within so many unattended tickets.
@@ -73,7 +75,9 @@ class Audits:
     ) -> None:
         """Record what ran unattended, draw, and put into the queue what is left to people; raise StorageError."""
         unattended = unattended_targets(entry, plan)
-        rate = self._rate(entry.model.name, connection.name) if unattended else 0.0
+        promises = self._promises(entry.model.name, connection.name)
+        asked = (*unattended, *self._asked_besides(promises, plan, connection))
+        rate = max((rate_for(made) for _, made in promises), default=0.0) if asked else 0.0
         is_drawn = share_of(entry.id, purpose="audit") < rate
         if not unattended and not left_to_people(plan):
             return
@@ -89,7 +93,7 @@ class Audits:
         )
         # The item first: a decision that says it was drawn always has its audit.
         if is_drawn:
-            self._put(_audit(item, unattended, rate))
+            self._put(_audit(item, asked, rate))
         elif left_to_people(plan):
             self._put(item)
         if unattended:
@@ -99,15 +103,38 @@ class Audits:
         """Take a closed ticket out of the queue; an audit that was drawn is answered all the same."""
         self._storage.queue.withdraw(connection, ticket_id=ticket_id, at=self._clock())
 
-    def _rate(self, model: str, connection: str) -> float:
+    def _promises(self, model: str, connection: str) -> Sequence[tuple[PromiseRecord, Promise]]:
         records = self._storage.policies.promises.all_current(model=model, connection=connection)
-        return max((rate_for(made) for one in records if (made := one.promise) is not None), default=0.0)
+        return [(one, made) for one in records if (made := one.promise) is not None]
+
+    def _asked_besides(
+        self, promises: Sequence[tuple[PromiseRecord, Promise]], plan: Plan, connection: Connection
+    ) -> Sequence[str]:
+        """Return the targets left to people that are drawn all the same: one on urgent tickets is promised of all."""
+        left = left_to_people(plan)
+        return [
+            record.target
+            for record, made in promises
+            if made.urgent_labels and record.target in left and self._is_acting(record, connection)
+        ]
+
+    def _is_acting(self, record: PromiseRecord, connection: Connection) -> bool:
+        """Tell whether tickets run unattended on a promise at present."""
+        policies, key = self._storage.policies, {"connection": record.connection, "target": record.target}
+        set_mode = policies.modes.current(**key)
+        if (set_mode.mode if set_mode else connection.mode(record.target)) is not Mode.AUTOFILL:
+            return False
+        state = policies.states.current(model=record.model, **key)
+        if state is None or state.state is PolicyState.RUNNING:
+            return True
+        # What the service fell back from may run again with a newer model.
+        since = UnattendedFilter(record.connection, model=record.model, target=record.target, since=state.at)
+        return not state.by and self._storage.outcomes.unattended.count(since) > 0
 
     def _put(self, item: ReviewItem) -> None:
         """Put an item into the queue in place of what waited there of an earlier state of its ticket."""
-        if self._storage.queue.find(item.id) is None:
-            self._storage.queue.withdraw(item.connection, ticket_id=item.ticket_id, at=self._clock())
-            self._storage.queue.add([item])
+        if self._storage.queue.add([item]):
+            self._storage.queue.withdraw(item.connection, ticket_id=item.ticket_id, at=self._clock(), all_but=item.id)
 
     def _cluster(self, entry: ScoredEntry, ticket: Ticket, connection: Connection) -> str:
         return self._bursts.cluster_of(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -39,7 +40,7 @@ class BusinessCalendar:
             return True
         if day in self.closed_on or day.weekday() not in self.workdays:
             return False
-        return not self.country or day not in holidays.country_holidays(self.country, years=day.year)
+        return not self.country or day not in _public_holidays(self.country, day.year)
 
     def after(self, begin: datetime, work: timedelta) -> datetime:
         """Return the moment, in UTC, by which so much time of office hours has passed since another."""
@@ -56,6 +57,11 @@ class BusinessCalendar:
                     last = day + _LONGEST_PAUSE
             day += timedelta(days=1)
         return datetime.combine(last, self.opens, self.zone).astimezone(UTC)
+
+
+@cache
+def _public_holidays(country: str, year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays(country, years=year))
 
 
 KOREAN_OFFICE = BusinessCalendar()

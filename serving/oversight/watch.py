@@ -16,10 +16,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from features.decisions import PolicyState
-from features.live_error import LiveError
-from features.promises import Promise
 from serving.event_log import Event, log_event
 from serving.oversight.live_drift import FoundDrift, LiveDrift
+from serving.oversight.live_promises import LiveTest, error_test, understated_test
 from serving.storage.outcomes import OutcomeStorage, UnattendedFilter
 from serving.storage.policies import Alert, PolicyStorage, PromiseRecord, StateRecord
 from serving.storage.reviewing import AuditStorage
@@ -97,8 +96,12 @@ class Watch:
                 self._raise_alert(record, state)  # where the process ended between the two
             return False
         since = record.at if state is None else max(record.at, state.at)
-        live = self._live_error(record, promise, version=version, since=since)
-        return live.is_breached and self._fall_back(record, live, state, version=version)
+        answers = self._storage.audits.audits_of(
+            record.model, connection=record.connection, target=record.target, model_version=version, since=since
+        )
+        tests = (error_test(promise, answers), understated_test(promise, answers))
+        broken = next((one for one in tests if one is not None and one.live.is_breached), None)
+        return broken is not None and self._fall_back(record, broken, state, version=version)
 
     def _state(self, record: PromiseRecord) -> StateRecord | None:
         return self._storage.policies.states.current(
@@ -119,28 +122,15 @@ class Watch:
         before = _decisions_of(record, version=version, until=state.at)
         return self._storage.outcomes.unattended.count(before) == 0
 
-    def _live_error(self, record: PromiseRecord, promise: Promise, *, version: str, since: datetime) -> LiveError:
-        """Return what audits found since the promise was made or resumed; "cannot tell" does not count."""
-        answers = self._storage.audits.audits_of(
-            record.model, connection=record.connection, target=record.target, model_version=version, since=since
-        )
-        told = [one.given != one.suggested for one in answers if one.given is not None]
-        live = LiveError(promise.largest_error, promise.confidence)
-        return live.seen(wrong=sum(told), right=len(told) - sum(told))
-
-    def _fall_back(self, record: PromiseRecord, live: LiveError, state: StateRecord | None, *, version: str) -> bool:
+    def _fall_back(self, record: PromiseRecord, broken: LiveTest, state: StateRecord | None, *, version: str) -> bool:
         """Set the state, unless a person has set another meanwhile, and raise the alert."""
         now, number = self._clock(), 1 if state is None else state.version + 1
-        because = (
-            f"Of {live.audits} audited decisions of version {version} {live.wrong} were wrong; "
-            f"at most {record.largest_error:.1%} were promised."
-        )
         fallen = StateRecord(
             record.model,
             record.connection,
             record.target,
             PolicyState.FALLEN_BACK,
-            because=because,
+            because=broken.sentence(version),
             by="",
             at=now,
             version=number,
@@ -155,8 +145,8 @@ class Watch:
             version=version,
             connection=record.connection,
             target=record.target,
-            audits=live.audits,
-            wrong=live.wrong,
+            audits=broken.live.audits,
+            wrong=broken.live.wrong,
         )
         return True
 

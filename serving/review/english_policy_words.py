@@ -32,6 +32,15 @@ ENGLISH: Mapping[str, str] = {
     "trust.error.none": "No audit has been answered yet. Until one is, nothing is known of the live error.",
     "trust.error.untold.one": "{number} audit could not be told.",
     "trust.error.untold.other": "{number} audits could not be told.",
+    "trust.urgent.title": "Urgent tickets put lower",
+    "trust.urgent.drawing": "{target}: the share of urgent tickets put lower unattended over time, now {rate}",
+    "trust.urgent.now": (
+        "{wrong} of {audits} urgent tickets put lower unattended: {rate}, between {range} whenever one looks"
+    ),
+    "trust.urgent.none": (
+        "No audit has found an urgent ticket yet. For this promise, tickets left to people are audited too."
+    ),
+    "trust.promise.urgent": "at most {share} of {labels}",
     "trust.error.kept": "Nothing contradicts the promise",
     "trust.error.broken": "Audits show the promise broken",
     "trust.at": "Moment",
@@ -58,7 +67,16 @@ ENGLISH: Mapping[str, str] = {
     "trust.answers": "Answers",
     "trust.different": "Another label",
     "trust.misroutes.title": "The costliest misroutes",
-    "trust.misroutes.lead": "Routed to one group unattended, and meant for another.",
+    "trust.misroutes.lead": (
+        "Routed to one group unattended, and meant for another. They cost the minutes until the right group had the "
+        "ticket."
+    ),
+    "trust.misroutes.told": (
+        "Where the helpdesk did not tell them, {minutes} for each move: the mean of the misrouted tickets of which it "
+        "did."
+    ),
+    "trust.misroutes.default": "Where the helpdesk does not tell them, {minutes} for each move.",
+    "trust.minutes_lost": "Minutes lost",
     "trust.misroutes.none": "None found.",
     "trust.from": "From",
     "trust.to": "To",
@@ -132,7 +150,6 @@ ENGLISH: Mapping[str, str] = {
     "policy.week.none": "Of {tickets} a week, none run unattended.",
     "policy.week.range": "By chance it may be {low} to {high}.",
     "policy.week.example": "Counted on {tickets} tickets a week, as none have been scored lately.",
-    "policy.not_given": "The evidence does not suffice: it would only suggest.",
     "policy.options": "What each promise would buy",
     "policy.options.note": (
         "Counted on {tickets} held-out tickets, at 95 % confidence, as long as live tickets are like them. "
@@ -153,6 +170,7 @@ ENGLISH: Mapping[str, str] = {
     "policy.preview": (
         "Of {tickets} tickets of the last 30 days, {before} ran unattended. With the change it would be {after}."
     ),
+    "preview.cut": "Of the {arrived} deliveries of the last 30 days the newest {looked_at} were looked at.",
     "policy.preview.none": "No ticket of the last 30 days is recorded for this target, so nothing can be compared.",
     "policy.preview.mode": "In the mode “{mode}” nothing is filled in, whatever the promise.",
     "policy.buys.label": "By predicted label",

@@ -145,9 +145,8 @@ ENGLISH: Mapping[str, str] = {
     "item.withdrawn": "This ticket no longer needs a review.",
     "item.audit_first": "An audit of this ticket waits for your own answer. The suggestion is hidden until then.",
     "item.audit_first.go": "Answer the audit",
-    "item.audit_lead": "This ticket was decided unattended and drawn at random. What would you have "
-    "said? The suggestion "
-    "is shown once you have answered.",
+    "item.audit_lead": "This ticket was drawn at random to check what runs unattended. What would you have said? "
+    "The suggestion is shown once you have answered.",
     "item.audit_blind": "The suggestion is hidden until the audit has been answered.",
     "item.audit_answer": "Answer",
     "item.incomplete": "Choose a label for each target, or “Cannot tell”.",

@@ -15,11 +15,12 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from features.errors import AuthenticationError, TriageError
-from serving.problems import INTERNAL, log_failure, problem_of
+from serving.problems import INTERNAL, answer_http_exception, log_failure, problem_of
 from serving.review.forms import Form
 from serving.review.pages import KeptPage, ProblemPage, SignInPage
 from serving.review.preferences import keep_preferences
@@ -48,6 +49,14 @@ class PageRoute(APIRoute):
                 return failure_page(request, error)
 
         return handled
+
+
+async def answer_unknown_address(request: Request, error: Exception) -> Response:
+    """Return a page where a browser asks for an address under /review that there is not, and else a problem."""
+    is_ours = f"{request.url.path}/".startswith("/review/")
+    if is_ours and wants_page(request):
+        return await run_in_threadpool(failure_page, request, error)
+    return await answer_http_exception(request, error)
 
 
 def wants_page(request: Request) -> bool:

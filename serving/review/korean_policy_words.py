@@ -30,6 +30,15 @@ KOREAN: Mapping[str, str] = {
     "trust.error.none": "아직 답한 감사가 없습니다. 그 전에는 실제 오류율을 알 수 없습니다.",
     "trust.error.untold.one": "판단할 수 없다고 답한 감사가 {number}건 있습니다.",
     "trust.error.untold.other": "판단할 수 없다고 답한 감사가 {number}건 있습니다.",
+    "trust.urgent.title": "더 낮게 매겨진 긴급한 문의",
+    "trust.urgent.drawing": "{target}: 시간에 따라 자동으로 더 낮게 매겨진 긴급한 문의의 비율, 현재 {rate}",
+    "trust.urgent.now": (
+        "긴급한 문의 {audits}건 중 {wrong}건이 자동으로 더 낮게 매겨져 {rate}이며, 언제 보더라도 구간은 {range}입니다"
+    ),
+    "trust.urgent.none": (
+        "감사에서 긴급한 문의가 아직 나오지 않았습니다. 이 약속을 위해 담당자에게 남은 문의도 감사합니다."
+    ),
+    "trust.promise.urgent": "{labels} 중 {share} 이하",
     "trust.error.kept": "약속과 어긋나는 점이 없습니다",
     "trust.error.broken": "감사에서 약속이 깨진 것으로 드러났습니다",
     "trust.at": "시각",
@@ -58,7 +67,15 @@ KOREAN: Mapping[str, str] = {
     "trust.answers": "답",
     "trust.different": "다른 라벨",
     "trust.misroutes.title": "가장 비용이 큰 잘못된 배정",
-    "trust.misroutes.lead": "자동으로 한 그룹에 배정되었지만 다른 그룹의 문의였습니다.",
+    "trust.misroutes.lead": (
+        "자동으로 한 그룹에 배정되었지만 다른 그룹의 문의였습니다. 비용은 맞는 그룹이 문의를 받기까지 걸린 분입니다."
+    ),
+    "trust.misroutes.told": (
+        "헬프데스크가 알려 주지 않은 문의는 옮길 때마다 {minutes}분으로 셈합니다. 잘못 배정된 문의 중 알려 준 것의 "
+        "평균입니다."
+    ),
+    "trust.misroutes.default": "헬프데스크가 알려 주지 않으면 옮길 때마다 {minutes}분으로 셈합니다.",
+    "trust.minutes_lost": "잃은 시간(분)",
     "trust.misroutes.none": "발견되지 않았습니다.",
     "trust.from": "배정한 그룹",
     "trust.to": "맞는 그룹",
@@ -129,7 +146,6 @@ KOREAN: Mapping[str, str] = {
     "policy.week.none": "주 {tickets}건 중 자동 처리되는 것이 없습니다.",
     "policy.week.range": "우연에 따라 {low}건에서 {high}건일 수 있습니다.",
     "policy.week.example": "최근에 처리한 문의가 없어 주 {tickets}건으로 셈했습니다.",
-    "policy.not_given": "근거 자료가 부족하여 제안만 하게 됩니다.",
     "policy.options": "약속마다 얻는 것",
     "policy.options.note": (
         "따로 떼어 둔 문의 {tickets}건으로 95 % 신뢰도에서 셈했습니다. 실제 문의가 이와 비슷한 동안 "
@@ -148,6 +164,7 @@ KOREAN: Mapping[str, str] = {
     "policy.save": "저장",
     "policy.discard": "버리기",
     "policy.preview": ("최근 30일의 문의 {tickets}건 중 {before}건이 자동 처리되었습니다. 바꾸면 {after}건이 됩니다."),
+    "preview.cut": "최근 30일 동안 들어온 {arrived}건 중 가장 최근의 {looked_at}건만 살펴보았습니다.",
     "policy.preview.none": "최근 30일 동안 이 대상에 기록된 문의가 없어 비교할 수 없습니다.",
     "policy.preview.mode": "‘{mode}’ 방식에서는 약속과 상관없이 아무것도 입력하지 않습니다.",
     "policy.buys.label": "예측한 라벨별",

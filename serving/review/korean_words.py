@@ -143,7 +143,7 @@ KOREAN: Mapping[str, str] = {
     "item.withdrawn": "더 이상 검토가 필요 없는 티켓입니다.",
     "item.audit_first": "이 티켓의 감사가 답을 기다립니다. 그때까지 제안은 보이지 않습니다.",
     "item.audit_first.go": "감사에 답하기",
-    "item.audit_lead": "자동으로 처리된 뒤 무작위로 뽑힌 티켓입니다. 어떻게 판단하시겠어요? "
+    "item.audit_lead": "자동 처리를 확인하기 위해 무작위로 뽑힌 티켓입니다. 어떻게 판단하시겠어요? "
     "답하고 나면 제안을 보여 드립니다.",
     "item.audit_blind": "감사에 답이 나올 때까지 제안은 보이지 않습니다.",
     "item.audit_answer": "답하기",

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Protocol
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from serving.connections import Connections
+from serving.oversight.watch import Watch
 from serving.review import policy_routes, routes, rule_routes, sign_in_routes, trust_routes
+from serving.review.failures import answer_unknown_address
 from serving.review.oidc import OidcProvider
 from serving.review.opening_oversight import oversight_pages
+from serving.review.past_tickets import PastStorage
 from serving.review.rendering import STATIC
 from serving.review.service import ReviewService
 from serving.review.sessions import Sessions
@@ -26,7 +30,7 @@ from serving.storage.policies import PolicyStorage
 from serving.storage.reviewing import ReviewingStorage
 
 
-class ReviewStorages(ReviewingStorage, IntakeStorage, Records, Protocol):
+class ReviewStorages(ReviewingStorage, IntakeStorage, Records, PastStorage, Protocol):
     """What the pages read and write."""
 
     @property
@@ -50,6 +54,8 @@ def add_review_pages(app: FastAPI) -> None:
     app.include_router(rule_routes.router)
     app.include_router(routes.router)
     app.mount("/review/static", StaticFiles(directory=STATIC), name="review-static")
+    for status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        app.add_exception_handler(status, answer_unknown_address)
 
 
 def open_review(
@@ -62,7 +68,12 @@ def open_review(
 ) -> None:
     """Leave in `app.state` what the routes call."""
     service = ReviewService(
-        queue=storage.queue, reviews=storage.reviews, users=storage.people.users, connections=connections, clock=clock
+        queue=storage.queue,
+        reviews=storage.reviews,
+        users=storage.people.users,
+        connections=connections,
+        clock=clock,
+        watch=Watch(storage, clock=clock),
     )
     app.state.review = service
     app.state.review_views = ReviewViews(

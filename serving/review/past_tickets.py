@@ -20,7 +20,8 @@ from serving.storage.interface import ScoredEntry
 
 SPAN = timedelta(days=30)
 # The newest tell; more would keep a lead waiting.
-MOST_TICKETS = 1000
+MOST_DELIVERIES = 5000
+_AT_ONCE = 500
 
 
 class PastStorage(Protocol):
@@ -30,8 +31,22 @@ class PastStorage(Protocol):
     def deliveries(self) -> DeliveryStorage:
         """The deliveries."""
 
-    def find_scored(self, entry_id: str) -> ScoredEntry | None:
-        """Return the entry of that id."""
+    def find_all_scored(self, entry_ids: Sequence[str]) -> Mapping[str, ScoredEntry]:
+        """Return the entries of those ids that there are, by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The tickets of the last 30 days, newest first, found in the newest `looked_at` of `arrived` deliveries."""
+
+    tickets: Sequence[PastTicket] = ()
+    looked_at: int = 0
+    arrived: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more arrived than was looked at."""
+        return self.looked_at < self.arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +56,60 @@ class PromisePreview:
     tickets: int
     before: int
     after: int
+    past: Past
+
+
+NO_PAST = Past()
 
 
 class PastTickets:
     """Finds what arrived on a connection lately and was answered."""
 
-    def __init__(self, storage: PastStorage, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, storage: PastStorage, *, clock: Callable[[], datetime], most_deliveries: int = MOST_DELIVERIES
+    ) -> None:
         self._storage = storage
         self._clock = clock
+        self._most_deliveries = most_deliveries
 
-    def of(self, connection: str) -> Sequence[PastTicket]:
-        """Return the newest tickets of the last 30 days, each once, with its answer before any rule."""
-        return list(self._found(connection))
-
-    def _found(self, connection: str) -> Iterator[PastTicket]:
+    def of(self, connection: str) -> Past:
+        """Return the tickets of the last 30 days, each once, with its answer before any rule; none of the API."""
+        if not connection:
+            return NO_PAST
         begins = self._clock() - SPAN
-        seen: set[str] = set()
-        for delivery in self._storage.deliveries.list(connection=connection, limit=MOST_TICKETS):
-            if delivery.received_at < begins:
-                return
+        found: dict[str, PastTicket] = {}
+        looked_at = 0
+        for part in self._parts(connection, begins):
+            looked_at += len(part)
             # The record of a ticket bears the id of the delivery that it was scored for.
-            entry = None if delivery.ticket_id in seen else self._storage.find_scored(delivery.id)
-            if entry is not None:
-                seen.add(delivery.ticket_id)
-                yield PastTicket(_ticket(delivery, entry), before_rules(entry.predictions), entry.scored_at)
+            scored = self._storage.find_all_scored([one.id for one in part if one.ticket_id not in found])
+            for delivery in part:
+                entry = scored.get(delivery.id)
+                if entry is not None and delivery.ticket_id not in found:
+                    answer = before_rules(entry.predictions)
+                    found[delivery.ticket_id] = PastTicket(_ticket(delivery, entry), answer, entry.scored_at)
+        arrived = max(self._storage.deliveries.count(connection=connection, since=begins), looked_at)
+        return Past(list(found.values()), looked_at, arrived)
+
+    def _parts(self, connection: str, begins: datetime) -> Iterator[Sequence[StoredDelivery]]:
+        """Return what arrived since a moment, newest first, in parts, as far as it is looked at."""
+        left, after = self._most_deliveries, ""
+        while left > 0:
+            limit = min(_AT_ONCE, left)
+            part = self._storage.deliveries.list(connection=connection, since=begins, after=after, limit=limit)
+            if part:
+                yield part
+            if len(part) < limit:
+                return
+            left, after = left - limit, part[-1].id
 
 
-def unattended_under(
-    policy: Policy, past: Sequence[PastTicket], *, target: str, mode: Mode, mode_before: Mode
-) -> PromisePreview:
+def unattended_under(policy: Policy, past: Past, *, target: str, mode: Mode, mode_before: Mode) -> PromisePreview:
     """Return how many past tickets a policy and a mode would have left unattended, by what the model said then."""
-    told = [one.answer["targets"][target] for one in past if target in one.answer["targets"]]
+    told = [one.answer["targets"][target] for one in past.tickets if target in one.answer["targets"]]
     before = sum(given["decision"] == DecisionKind.AUTOFILL for given in told) if mode_before is Mode.AUTOFILL else 0
     after = sum(_runs(given, policy) for given in told) if mode is Mode.AUTOFILL else 0
-    return PromisePreview(len(told), before, after)
+    return PromisePreview(len(told), before, after, past)
 
 
 def before_rules(targets: Mapping[str, Any]) -> Mapping[str, Any]:

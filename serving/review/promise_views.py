@@ -329,7 +329,7 @@ class PromiseViews:
         promise = chosen.promise()
         evidence = served.bundle.evidence[target]
         policy = effective_policy(evidence, promise)
-        past = self._past.of(connection) if connection else ()
+        past = self._past.of(connection)
         preview = unattended_under(policy, past, target=target, mode=chosen.mode, mode_before=mode_before)
         return (self._buys(connection, target, served, promise) if promise else None), preview
 

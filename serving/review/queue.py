@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from serving.review.sight import label_of
-from serving.storage.reviewing import Review, ReviewItem
+from serving.storage.reviewing import Review, ReviewItem, SuggestedLabels
 
 # What a review takes before anybody's own pace is known.
 USUAL_SECONDS = 40.0
@@ -58,8 +58,13 @@ def fitting(
     return items[:taken], seconds
 
 
+def alike_count(suggested: Sequence[SuggestedLabels]) -> int:
+    """Return how many items of a burst are handled together, from what was suggested for each of its items."""
+    return max(Counter(suggested).values(), default=0)
+
+
 def size_of(item: ReviewItem, sizes: Mapping[str, int]) -> int:
-    """Return how many items a row stands for; an audit always stands for itself."""
+    """Return how many items a row handles together; an audit always stands for itself."""
     return 1 if item.is_audit or not item.cluster else max(sizes.get(item.cluster, 1), 1)
 
 
@@ -80,7 +85,7 @@ def is_held_by_another(item: ReviewItem, user_id: str, *, now: datetime) -> bool
     return is_held and item.locked_by not in ("", user_id)
 
 
-def _suggested(item: ReviewItem) -> tuple[tuple[str, str, str], ...]:
-    # Tickets of two helpdesks or languages have no one cause that a glance could confirm.
-    labels = sorted((target, label_of(item.targets, target)) for target in item.targets)
-    return tuple((item.connection, target, label) for target, label in labels)
+def _suggested(item: ReviewItem) -> SuggestedLabels:
+    # Tickets of two helpdesks have no one cause that a glance could confirm.
+    labels = ((target, label_of(item.targets, target)) for target in item.targets)
+    return frozenset((item.connection, target, label) for target, label in labels if label)

@@ -6,7 +6,7 @@ version that was shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from serving.connections import Connections
 from serving.oversight.rules import SiteRules
 from serving.oversight.rules_preview import RulesPreview, preview
 from serving.oversight.written_rules import read_rules, write_rule
-from serving.review.past_tickets import PastTickets
+from serving.review.past_tickets import NO_PAST, Past, PastTickets
 from serving.storage.people import UserStorage
 from serving.storage.policies import GlossaryVersion, OffSwitch, OffSwitchKind, PolicyStorage, RulesVersion
 
@@ -43,6 +43,7 @@ class Tried:
 
     before: RulesPreview
     after: RulesPreview
+    past: Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class RulesPage:
 
 @dataclass(frozen=True, slots=True)
 class GlossaryPage:
-    """The words of a connection; `matching` of `tickets` of the last 30 days contain one of the spellings."""
+    """The words of a connection; `matching` of the tickets of the last 30 days contain one of the spellings."""
 
     connection: str
     connections: Sequence[str]
@@ -72,8 +73,8 @@ class GlossaryPage:
     history: Sequence[PastChange]
     now: datetime
     is_tried: bool = False
-    tickets: int = 0
     matching: int = 0
+    past: Past = NO_PAST
     problem: str = ""
 
 
@@ -162,8 +163,8 @@ class RuleViews:
         return current.version if current else 0
 
     def _tried(self, connection: str, drafted: SiteRules) -> Tried:
-        past = self._past.of(connection) if connection else ()
-        return Tried(preview(self._in_force(connection), past), preview(drafted, past))
+        past = self._past.of(connection)
+        return Tried(preview(self._in_force(connection), past.tickets), preview(drafted, past.tickets), past)
 
     def _in_force(self, connection: str) -> SiteRules:
         current = self._policies.rules.current(connection=connection)
@@ -183,10 +184,11 @@ class RuleViews:
     ) -> GlossaryPage:
         """Return the glossary of a connection; with a draft, how many tickets it would have reached."""
         current = self._policies.glossaries.current(connection=connection)
-        tickets, matching = 0, 0
+        past, matching = NO_PAST, 0
         if draft is not None and not problem:
             try:
-                tickets, matching = self._reached(connection, glossary_from(draft))
+                glossary, past = glossary_from(draft), self._past.of(connection)
+                matching = sum(glossary.apply(text) != text for text in _texts(past))
             except SettingsError as error:
                 problem = str(error)
         return GlossaryPage(
@@ -200,8 +202,8 @@ class RuleViews:
             ],
             now=self._clock(),
             is_tried=draft is not None and not problem,
-            tickets=tickets,
             matching=matching,
+            past=past,
             problem=problem,
         )
 
@@ -223,14 +225,13 @@ class RuleViews:
         record = GlossaryVersion(connection, list(earlier), by=by, at=self._clock(), note=note, version=version + 1)
         return self._policies.glossaries.set(record)
 
-    def _reached(self, connection: str, glossary: Glossary) -> tuple[int, int]:
-        past = self._past.of(connection) if connection else ()
-        texts = [f"{one.ticket.subject}\n{one.ticket.body}" for one in past]
-        return len(texts), sum(glossary.apply(text) != text for text in texts)
-
     def _name(self, user_id: str) -> str:
         found = self._users.find(user_id) if user_id else None
         return found.name if found else user_id
+
+
+def _texts(past: Past) -> Iterator[str]:
+    return (f"{one.ticket.subject}\n{one.ticket.body}" for one in past.tickets)
 
 
 def glossary_from(entries: Sequence[Mapping[str, Any]]) -> Glossary:

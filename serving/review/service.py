@@ -7,12 +7,14 @@ review.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
-from features.errors import PermissionDeniedError
+from features.errors import PermissionDeniedError, StorageError
 from serving.connections import Connections
 from serving.review.queue import is_held_by_another, split_burst
 from serving.review.roles import Permission, may
@@ -67,6 +69,13 @@ class BurstOutcome:
     left: tuple[str, ...] = ()
 
 
+class PromiseWatch(Protocol):
+    """Who looks whether a promise still holds."""
+
+    def look_at(self, model: str, *, connection: str, target: str) -> bool:
+        """Look at one promise; return whether it fell back just now."""
+
+
 class ReviewService:
     """Answers, bursts and undo, as one user at a time may do them."""
 
@@ -78,8 +87,10 @@ class ReviewService:
         users: UserStorage,
         connections: Connections,
         clock: Callable[[], datetime],
+        watch: PromiseWatch | None = None,
     ) -> None:
         self._queue = queue
+        self._watch = watch
         self._reviews = reviews
         self._users = users
         self._connections = connections
@@ -163,8 +174,17 @@ class ReviewService:
         )
         if self._reviews.record(review):
             self._queue.unlock(item.id, by=user.id)
+            self._look_after(review)
             return Outcome(Result.DONE, review=review)
         return self._too_late(item)
+
+    def _look_after(self, review: Review) -> None:
+        """Let a promise that an answer breaks fall back at once; where that fails, the worker looks again later."""
+        if self._watch is None or review.action not in (ReviewAction.AUDIT, ReviewAction.CORRECT):
+            return
+        with suppress(StorageError):
+            for target in review.answers:
+                self._watch.look_at(review.model.name, connection=review.connection, target=target)
 
     def _blind_answers(self, user: User, item: ReviewItem, given: Mapping[str, str | None]) -> Mapping[str, Answer]:
         was_shown = self.has_seen(user, item)

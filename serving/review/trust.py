@@ -12,7 +12,10 @@ from typing import Protocol
 
 from features.decisions import PolicyState
 from serving.connections import Connections
+from serving.oversight.live_promises import error_trials, understated_test
+from serving.review.misroute_costs import MisrouteCosts, misroute_costs
 from serving.review.trust_figures import (
+    CONFIDENCE,
     MisroutePair,
     Routing,
     TargetTrust,
@@ -26,7 +29,7 @@ from serving.review.trust_figures import (
 )
 from serving.served_models import ServedModel
 from serving.storage.intake import ClosingStorage, SetBy
-from serving.storage.outcomes import FeedbackKind, OutcomeStorage, UnattendedFilter
+from serving.storage.outcomes import Feedback, FeedbackKind, OutcomeStorage, UnattendedFilter
 from serving.storage.policies import PolicyStorage, PromiseRecord
 from serving.storage.reviewing import (
     AuditAnswer,
@@ -114,6 +117,9 @@ class TrustViews:
         since = self.since(now)
         model = self.model_of(connection)
         served = self._models.current(model)
+        told = self._storage.outcomes.feedback.list(connection=connection, kind=FeedbackKind.FINAL_VALUES)
+        moved = self.moved(connection, sight=sight, since=since)
+        costs = misroute_costs(told, misrouted=[ticket_id for tickets in moved.values() for ticket_id in tickets])
         return TrustPage(
             connection=connection,
             connections=self.connections,
@@ -123,8 +129,9 @@ class TrustViews:
                 self._target(model, connection, target=target, now=now, since=since)
                 for target in self._targets(connection, model, served)
             ],
-            misroutes=self._misroutes(connection, sight=sight, user_id=user_id, since=since),
-            routing=self._routing(connection, since=since),
+            misroutes=self._misroutes(connection, moved, costs, sight=sight, user_id=user_id, since=since),
+            costs=costs,
+            routing=self._routing(connection, told, since=since),
             unknown=self._unknown(connection, served, since=since),
             since=since,
             now=now,
@@ -157,12 +164,16 @@ class TrustViews:
     def _target(self, model: str, connection: str, *, target: str, now: datetime, since: datetime) -> TargetTrust:
         promise = self._storage.policies.promises.current(model=model, connection=connection, target=target)
         answers = self._answers(promise, model, connection, target=target, since=since)
+        made = promise.promise if promise else None
+        urgent = understated_test(made, answers) if made else None
+        confidence = made.confidence if made else CONFIDENCE
         pairs = self._storage.audits.agreement_pairs(model=model, connection=connection, target=target)
         return TargetTrust(
             target=target,
             promise=promise,
             state=self._storage.policies.states.current(model=model, connection=connection, target=target),
-            points=error_points(answers, promise),
+            points=error_points(error_trials(answers), confidence=confidence),
+            urgent_points=error_points(urgent.trials, confidence=confidence) if urgent else (),
             untold=sum(one.given is None for one in answers),
             weeks=self._weeks(connection, target=target, now=now, since=since),
             agreed=sum(one.first == one.second for one in pairs),
@@ -202,7 +213,16 @@ class TrustViews:
 
     # --- where tickets went ---------------------------------------------------------------------------------------
 
-    def _misroutes(self, connection: str, *, sight: Sight, user_id: str, since: datetime) -> Sequence[MisroutePair]:
+    def _misroutes(
+        self,
+        connection: str,
+        moved: Mapping[tuple[str, str], Sequence[str]],
+        costs: MisrouteCosts,
+        *,
+        sight: Sight,
+        user_id: str,
+        since: datetime,
+    ) -> Sequence[MisroutePair]:
         found = self._storage.audits.misroutes(
             target=GROUP, connection=connection, since=since, limit=50, visible_to=sight
         )
@@ -210,18 +230,22 @@ class TrustViews:
         for one in found:
             is_hidden = self.must_not_tell(connection, ticket_id=one.example_ticket_id, user_id=user_id)
             example = "" if is_hidden else one.example_item_id
-            pairs[one.suggested, one.given] = MisroutePair(one.suggested, one.given, one.times, 0, example)
-        for (source, destination), tickets in self.moved(connection, sight=sight, since=since).items():
-            known = pairs.get((source, destination), MisroutePair(source, destination, 0, 0))
+            minutes = costs.of_all((), besides=one.times)
+            pairs[one.suggested, one.given] = MisroutePair(one.suggested, one.given, one.times, 0, minutes, example)
+        for (source, destination), tickets in moved.items():
+            known = pairs.get((source, destination), MisroutePair(source, destination, 0, 0, 0.0))
             pairs[source, destination] = MisroutePair(
                 source,
                 destination,
                 known.audited,
                 len(tickets),
+                costs.of_all(tickets, besides=known.audited),
                 known.example_item,
                 "" if known.example_item else self._tellable(connection, tickets, user_id=user_id),
             )
-        return sorted(pairs.values(), key=lambda one: (-one.times, one.source, one.destination))[:MOST_MISROUTES]
+        return sorted(pairs.values(), key=lambda one: (-one.minutes, -one.times, one.source, one.destination))[
+            :MOST_MISROUTES
+        ]
 
     def _tellable(self, connection: str, tickets: Sequence[str], *, user_id: str) -> str:
         told = (one for one in reversed(tickets) if not self.must_not_tell(connection, ticket_id=one, user_id=user_id))
@@ -242,11 +266,10 @@ class TrustViews:
         records = self._storage.outcomes.unattended.sample(chosen, limit=MOST_DECISIONS)
         return {one.ticket_id: one.label for one in records}
 
-    def _routing(self, connection: str, *, since: datetime) -> Routing:
+    def _routing(self, connection: str, told: Sequence[Feedback], *, since: datetime) -> Routing:
         everything = Sight()
         days = self._storage.outcomes.unattended.per_day(UnattendedFilter(connection=connection, target=GROUP))
         begins = min((one.day for one in days), default=None)
-        told = self._storage.outcomes.feedback.list(connection=connection, kind=FeedbackKind.FINAL_VALUES)
         ways = [(one.at.date(), one.values) for one in told]
         routed = self._routed(connection, sight=everything, since=since)
         closed = [

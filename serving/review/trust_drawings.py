@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from features.promises import Portion
 from serving.review.drawings import Band, Bar, error_over_time, shares_by_part, shares_by_week
-from serving.review.trust_figures import Part, TargetTrust
+from serving.review.trust_figures import ErrorPoint, Part, TargetTrust
 from serving.review.words import Words
 
 MOST_PARTS = 12
@@ -37,12 +37,11 @@ class TrustDrawings:
         """Return an interval as the drawings say it."""
         return self._words("trust.range", low=exact(interval[0]), high=exact(interval[1]))
 
-    def error(self, told: TargetTrust) -> Markup:
-        """Draw the audited error of a target over time."""
-        points, promised = told.points, told.promise.largest_error if told.promise else None
+    def error(self, name: str, points: Sequence[ErrorPoint], promised: float | None, *, kind: str) -> Markup:
+        """Draw a share that audits found of a target over time; `kind` is error or urgent."""
         first, last = points[0].at, points[-1].at
         span = max((last - first).total_seconds(), 1.0)
-        target = self._words.or_name("target", told.target)
+        target = self._words.or_name("target", name)
         return error_over_time(
             # Where all came at one moment their order stands for time.
             [
@@ -55,7 +54,7 @@ class TrustDrawings:
                 for place, one in enumerate(points)
             ],
             promised=promised,
-            title=self._words("trust.error.drawing", target=target, rate=exact(points[-1].rate)),
+            title=self._words(f"trust.{kind}.drawing", target=target, rate=exact(points[-1].rate)),
             begin=f"{first:%Y-%m-%d}",
             end=f"{last:%Y-%m-%d}",
             percent=exact,

@@ -11,11 +11,14 @@ from statistics import fmean
 from features.decisions import PolicyState
 from features.live_error import LiveError
 from features.promises import exact_interval
+from serving.oversight.live_promises import Trial
+from serving.review.misroute_costs import MisrouteCosts
 from serving.storage.outcomes import UnattendedDay
 from serving.storage.policies import PromiseRecord, StateRecord
-from serving.storage.reviewing import AuditAnswer, Disagreement
+from serving.storage.reviewing import Disagreement
 
 MOST_POINTS = 60
+CONFIDENCE = 0.95
 _WEEK = timedelta(days=7)
 
 
@@ -80,6 +83,7 @@ class TargetTrust:
     promise: PromiseRecord | None
     state: StateRecord | None
     points: Sequence[ErrorPoint]
+    urgent_points: Sequence[ErrorPoint]
     untold: int
     weeks: Sequence[WeekShare]
     agreed: int
@@ -88,23 +92,14 @@ class TargetTrust:
     reviewed: Parted
 
     @property
-    def last(self) -> ErrorPoint | None:
-        """What audits have shown by now."""
-        return self.points[-1] if self.points else None
-
-    @property
     def state_name(self) -> str:
         """The state in a word; none is running."""
         return (self.state.state if self.state else PolicyState.RUNNING).value
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether what audits found contradicts the promise."""
-        made = self.promise.promise if self.promise else None
-        if made is None or self.last is None:
-            return False
-        live = LiveError(made.largest_error, made.confidence)
-        return live.seen(wrong=self.last.wrong, right=self.last.audits - self.last.wrong).is_breached
+    def is_broken(self, point: ErrorPoint, promised: float) -> bool:
+        """Tell whether what audits had found by a moment contradicts a promised share."""
+        live = LiveError(promised, self.promise.confidence if self.promise else CONFIDENCE)
+        return live.seen(wrong=point.wrong, right=point.audits - point.wrong).is_breached
 
     @property
     def agreement_interval(self) -> tuple[float, float]:
@@ -116,6 +111,7 @@ class TargetTrust:
 class MisroutePair:
     """Tickets that went from one group unattended and belonged to another, by audits and by how they were closed.
 
+    `minutes` is what they cost together, as `misroute_costs` counts it.
     `example_item` or else `example_ticket` names one that may be shown; both are "" where none may.
     """
 
@@ -123,6 +119,7 @@ class MisroutePair:
     destination: str
     audited: int
     closed: int
+    minutes: float
     example_item: str = ""
     example_ticket: str = ""
 
@@ -171,23 +168,22 @@ class TrustPage:
     has_model: bool
     targets: Sequence[TargetTrust]
     misroutes: Sequence[MisroutePair]
+    costs: MisrouteCosts
     routing: Routing
     unknown: Sequence[UnknownLabel]
     since: datetime
     now: datetime
 
 
-def error_points(answers: Sequence[AuditAnswer], promise: PromiseRecord | None) -> Sequence[ErrorPoint]:
+def error_points(trials: Sequence[Trial], *, confidence: float = CONFIDENCE) -> Sequence[ErrorPoint]:
     """Return what had been shown after each audit that could tell, thinned out to MOST_POINTS; the last stays."""
-    told = [one for one in answers if one.given is not None]
-    step = max(-(-len(told) // MOST_POINTS), 1)
-    made = promise.promise if promise else None
-    live = LiveError(made.largest_error if made else 0.5, made.confidence if made else 0.95)
+    step = max(-(-len(trials) // MOST_POINTS), 1)
+    # The interval does not hang on what was promised.
+    live = LiveError(0.5, confidence)
     points: list[ErrorPoint] = []
-    for number, one in enumerate(told, start=1):
-        is_wrong = one.given != one.suggested
-        live = live.seen(wrong=int(is_wrong), right=int(not is_wrong))
-        if number % step == 0 or number == len(told):
+    for number, one in enumerate(trials, start=1):
+        live = live.seen(wrong=int(one.is_wrong), right=int(not one.is_wrong))
+        if number % step == 0 or number == len(trials):
             low, high = live.interval
             points.append(ErrorPoint(one.at, live.audits, live.wrong, live.wrong / live.audits, low, high))
     return points

@@ -29,6 +29,8 @@ def _rows(page: TrustPage) -> Iterator[_Row]:
     for pair in page.misroutes:
         yield "misroute", "group", pair.source, pair.destination, "audits", pair.audited
         yield "misroute", "group", pair.source, pair.destination, "closings", pair.closed
+        yield "misroute", "group", pair.source, pair.destination, "minutes", pair.minutes
+    yield "misroute", "group", "usual", "", "minutes", page.costs.usual_minutes
     for name, way in (("before", page.routing.before), ("since", page.routing.since)):
         yield "routing", "group", name, "", "tickets", way.tickets
         yield "routing", "group", name, "", "reassignments", way.reassignments
@@ -43,10 +45,13 @@ def _of_target(told: TargetTrust) -> Iterator[_Row]:
     promised = told.promise.largest_error if told.promise else None
     yield "promise", told.target, "", "", "largest_error", promised
     yield "promise", told.target, told.state_name, "", "state", 1
-    for point in told.points:
-        at = point.at.isoformat(timespec="seconds")
-        for figure in ("audits", "wrong", "rate", "low", "high"):
-            yield "audited_error", told.target, at, "", figure, getattr(point, figure)
+    if told.promise and told.promise.largest_understated is not None:
+        yield "promise", told.target, "", "", "largest_understated", told.promise.largest_understated
+    for section, points in (("audited_error", told.points), ("audited_urgent", told.urgent_points)):
+        for point in points:
+            at = point.at.isoformat(timespec="seconds")
+            for figure in ("audits", "wrong", "rate", "low", "high"):
+                yield section, told.target, at, "", figure, getattr(point, figure)
     for week in told.weeks:
         yield "week", told.target, week.begins.isoformat(), "", "tickets", week.tickets
         yield "week", told.target, week.begins.isoformat(), "", "unattended", week.unattended

@@ -26,7 +26,7 @@ from serving.review.pages import (
     TicketText,
     Told,
 )
-from serving.review.queue import fitting, is_held_by_another, pace_seconds, size_of, split_burst
+from serving.review.queue import alike_count, fitting, is_held_by_another, pace_seconds, size_of, split_burst
 from serving.review.roles import Permission, may
 from serving.review.service import Outcome, Result, ReviewService
 from serving.review.sight import hidden_groups, label_of, may_see_unqueued
@@ -87,8 +87,7 @@ class ReviewViews:
         # No row takes less than the pace, so no more are read than can fit.
         limit = ROWS if minutes is None else min(int(minutes * 60 / pace) + 1, MOST_ROWS)
         items = self._queue.open_items(asked, limit=limit + 1, after=after, is_folded=True)
-        clusters = sorted({item.cluster for item in items if item.cluster})
-        sizes = self._queue.cluster_sizes(clusters, chosen=asked) if clusters else {}
+        sizes = self._sizes(user, items)
         shown, seconds = fitting(items[:limit], pace=pace, sizes=sizes, minutes=minutes)
         return QueuePage(
             rows=[self._row(user, item, size=size_of(item, sizes)) for item in shown],
@@ -113,8 +112,7 @@ class ReviewViews:
             for item in self._queue.open_items(asked, limit=10, after=place, is_folded=True):
                 is_here = item.id == after or (bool(cluster) and item.cluster == cluster and not item.is_audit)
                 if not is_here and not is_held_by_another(item, user.id, now=now):
-                    sizes = self._queue.cluster_sizes([item.cluster], chosen=asked) if item.cluster else {}
-                    is_burst = size_of(item, sizes) > 1
+                    is_burst = size_of(item, self._sizes(user, [item])) > 1
                     return f"/review/bursts/{quote(item.cluster, safe='')}" if is_burst else f"/review/items/{item.id}"
         return ""
 
@@ -124,6 +122,12 @@ class ReviewViews:
         if review is None or review.by != user.id:
             return None
         return Told(review, count=self._service.count_of(review), is_undone=review.undone_at is not None)
+
+    def _sizes(self, user: User, items: Sequence[ReviewItem]) -> Mapping[str, int]:
+        """Return how many items each burst handles together: what a filter leaves out is handled all the same."""
+        clusters = sorted({item.cluster for item in items if item.cluster})
+        found = self._queue.cluster_labels(clusters, visible_to=self._service.sight_of(user)) if clusters else {}
+        return {cluster: alike_count(suggested) for cluster, suggested in found.items()}
 
     def _asked(self, user: User, chosen: QueueFilter) -> QueueFilter:
         # To be found by its label or group would tell what was suggested for an audit.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serving.review import english_words, korean_words, policy_words
+from serving.review.korean_sentences import in_korean
 
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {**english_words.ENGLISH, **policy_words.ENGLISH},
@@ -34,6 +35,10 @@ class Words:
     def or_name(self, kind: str, name: str) -> str:
         """Return the word for a name that we know, as in `target.priority`, or else the name itself."""
         return TEXTS[self.language].get(f"{kind}.{name}", name)
+
+    def reason(self, sentence: str) -> str:
+        """Return a reason that the service gave; what it does not know in this language stays English."""
+        return in_korean(sentence) if self.language == "ko" else sentence
 
     def count(self, key: str, number: int, **values: object) -> str:
         """Return a text for a number of things: `key.one` for one, `key.other` for any other."""

@@ -54,7 +54,9 @@ def test_a_promise_tells_beforehand_what_it_buys(shared: Desk) -> None:
     assert loose.html.count('class="drawing"') == 2
     strict = browser.page(f"{CATEGORY}?error=1&mode=autofill")
     assert "No promise of at most 1 % wrong" in strict.text
-    assert "근거 자료가 부족하여" in browser.page(f"{CATEGORY}?error=1&mode=autofill&language=ko").text
+    korean = browser.page(f"{CATEGORY}?error=1&mode=autofill&language=ko").text
+    assert "신뢰도 95 %에서 오류 1 % 이하라는 약속을 할 수 없습니다" in korean
+    assert "No promise" not in korean
     assert shared.storage.policies.promises.current(**_key("category")) is None, "to look is to set nothing"
 
 

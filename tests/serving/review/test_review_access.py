@@ -196,3 +196,34 @@ def test_a_program_gets_a_problem_and_a_browser_a_page(desk: Desk) -> None:
     page = browser.get("/review/items/none?language=ko")
     assert page.status_code == 404
     assert "그런 페이지가 없습니다" in page.text
+
+
+@pytest.mark.parametrize("who", ["minji", ""])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/review/nothing-here", 404),
+        ("GET", "/review/static/nothing.css", 404),
+        ("POST", "/review/trust/tickets/too-far", 404),
+        ("DELETE", "/review", 405),
+    ],
+)
+def test_an_unknown_address_is_a_page_to_browsers_alone(
+    desk: Desk, who: str, method: str, path: str, status: int
+) -> None:
+    """A browser gets the page in its language with the right status, a program the problem."""
+    browser = desk.browser(who)
+    for language, words in (("en", "There is no such page"), ("ko", "그런 페이지가 없습니다")):
+        answer = desk.service.run(browser.client.request(method, path, params={"language": language}))
+        assert answer.status_code == status
+        assert words in answer.text
+        assert f'lang="{language}"' in answer.text
+    told = desk.service.run(browser.client.request(method, path, headers={"accept": "application/json"}))
+    assert (told.status_code, told.headers["content-type"]) == (status, "application/problem+json")
+
+
+def test_an_unknown_address_elsewhere_stays_a_problem(desk: Desk) -> None:
+    """What is no page of the review is answered as the API answers, to browsers too."""
+    for path in ("/v1/nothing-here", "/reviewer"):
+        answer = desk.browser().get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

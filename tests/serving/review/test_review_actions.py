@@ -201,6 +201,35 @@ def test_a_burst_is_handled_in_one_action_and_undone_in_one(desk: Desk) -> None:
     assert len(desk.storage.queue.open_items()) == 6
 
 
+@pytest.mark.parametrize("query", ["", "?ticket_language=en", "?minutes=60"])
+def test_the_row_of_a_burst_says_how_many_are_handled_together(desk: Desk, query: str) -> None:
+    """Neither the odd one out nor what is hidden counts; what a filter leaves out does, as it is handled all the same.
+
+    The number is that of the burst's own page, and of the action.
+    """
+    desk.add(
+        *(make_item(number, cluster="b", language="en" if number < 3 else "ko") for number in (1, 2, 3, 4)),
+        make_item(5, cluster="b", targets=targets("printing")),
+        make_item(6, cluster="b", group="people-ops"),
+        make_audit(7, cluster="b"),
+    )
+    browser = desk.browser("minji")
+    queue = browser.page(f"/review{query}")
+    assert 'data-cluster="b" data-size="4"' in queue.html
+    assert "4 alike" in queue.text
+    page = browser.page("/review/bursts/b")
+    assert "Burst of 4" in page.text
+    ticked = [value for name, value in page.forms["burst-form"] if name == "item"]
+    answer = browser.send("/review/bursts/b", item=ticked, action="accept")
+    assert "4 tickets: accepted" in browser.page(answer.headers["location"]).text
+
+
+def test_what_stands_out_alone_is_no_burst(desk: Desk) -> None:
+    """Where no two were suggested the same, the row leads to the ticket itself."""
+    desk.add(make_item(1, cluster="b"), make_item(2, cluster="b", targets=targets("printing")))
+    assert f'href="/review/items/{item_id(1)}"' in desk.browser("minji").page("/review").html
+
+
 def test_a_burst_leaves_what_somebody_else_has_open(desk: Desk) -> None:
     """Of three, the one that another lead looks at is left, and that is told."""
     desk.add(*(make_item(number, cluster="b") for number in (1, 2, 3)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_a_broken_promise_is_called_broken(desk: Desk) -> None:
 
 
 def test_misroutes_come_from_audits_and_closings_with_an_example(desk: Desk) -> None:
-    """What audits found and what people moved add up, the most frequent first, each with a ticket to open."""
+    """What audits found and what people moved add up, each with a ticket to open."""
     desk.storage.policies.promises.set(promise("group"))
     audit(desk.storage, 1, given="service-desk")
     for number in (2, 3):
@@ -65,6 +66,68 @@ def test_misroutes_come_from_audits_and_closings_with_an_example(desk: Desk) -> 
     assert f"/review/items/{item_id(1)}" in page.html
     assert "/review/tickets/helpdesk/HD-3" in page.html
     assert "Of 3 tickets that were routed unattended and are closed, people moved 2" in page.text
+
+
+def misrouted(desk: Desk, number: int, *, to: str) -> None:
+    """Let a ticket be routed unattended and moved by a person."""
+    desk.storage.outcomes.unattended.record_all([ran(make_item(number))])
+    closed(desk.storage, f"HD-{number}", group=to)
+
+
+def costs(desk: Desk) -> dict[str, float]:
+    """Return the minutes of the misroutes by the right group, in their order on the page."""
+    table = list(csv.reader(io.StringIO(desk.browser("minji").get("/review/trust.csv").text.lstrip("\ufeff"))))
+    minutes = {row[4]: float(row[6]) for row in table if (row[0], row[5]) == ("misroute", "minutes") and row[4]}
+    html = desk.browser("minji").page("/review/trust").html
+    assert sorted(minutes, key=lambda group: html.index(f"<td>{group}</td>")) == list(minutes)
+    return minutes
+
+
+def test_the_costliest_misroutes_come_first(desk: Desk) -> None:
+    """One that lost half a day goes before three that were put right at once; what is not told costs the mean."""
+    for number, group in ((1, "workplace"), (2, "workplace"), (3, "workplace"), (4, "payroll"), (5, "sap")):
+        misrouted(desk, number, to=group)
+    audit(desk.storage, 6, given="service-desk")
+    for ticket, minutes in ((1, 5), (2, 10), (3, 15), (4, 300)):
+        told(desk.storage, f"told-{ticket}", at=START, ticket_id=f"HD-{ticket}", minutes_to_right_group=minutes)
+    told(desk.storage, "told-5", at=START, ticket_id="HD-5", reassignments=3)
+    assert costs(desk) == {"payroll": 300, "sap": 3 * 82.5, "service-desk": 82.5, "workplace": 30}
+    page = desk.browser("minji").page("/review/trust")
+    assert "82 for each move: the mean of the misrouted tickets" in page.text
+    assert "payroll 300 0 1" in page.text
+
+
+def test_without_a_word_from_the_helpdesk_a_misroute_costs_what_is_stated(desk: Desk) -> None:
+    """The default is told on the page, and the most frequent is then the costliest."""
+    for number, group in ((1, "payroll"), (2, "workplace"), (3, "workplace")):
+        misrouted(desk, number, to=group)
+    told(desk.storage, "elsewhere", at=START, minutes_to_right_group=5)
+    assert costs(desk) == {"workplace": 120, "payroll": 60}
+    assert (
+        "Where the helpdesk does not tell them, 60 for each move." in desk.browser("minji").page("/review/trust").text
+    )
+    assert "옮길 때마다 60분" in desk.browser("minji").page("/review/trust?language=ko").text
+
+
+def test_the_promise_on_urgent_tickets_is_shown_against_its_audits(desk: Desk) -> None:
+    """Its share, interval and verdict stand beside those of the error; the file has them too."""
+    made = replace(promise("priority", 0.2), largest_understated=0.1, urgent_labels=("urgent",))
+    desk.storage.policies.promises.set(made)
+    page = desk.browser("minji").page("/review/trust")
+    assert "No audit has found an urgent ticket yet." in page.text
+    for number in range(1, 31):
+        suggested = "low" if number % 2 else "urgent"
+        audit(desk.storage, number, given="urgent", target="priority", suggested=suggested, at=START + _DAY)
+    desk.clock.move(days=2)
+    low, high = LiveError(0.1).seen(wrong=15, right=15).interval
+    browser = desk.browser("minji")
+    page = browser.page("/review/trust")
+    shown = f"15 of 30 urgent tickets put lower unattended: 50 %, between {exact(low)} to {exact(high)}"
+    assert shown in page.text
+    assert "at most 10 % of urgent" in page.text
+    assert page.text.count("Audits show the promise broken") == 2
+    assert "더 낮게 매겨진 긴급한 문의" in browser.page("/review/trust?language=ko").text
+    assert "audited_urgent,helpdesk,priority," in browser.get("/review/trust.csv").text
 
 
 def test_the_way_to_the_right_group_is_told_before_and_since(desk: Desk) -> None:
