@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serving.helpdesks.payload_values import as_table, as_text
+from serving.helpdesks.payload_values import as_table, as_tables, as_text
 
 _INLINE = frozenset({"text", "mention", "emoji", "status", "inlineCard", "date", "hardBreak"})
 # Deeper than people nest lists in tables; a document beyond it was made to break us.
@@ -17,6 +17,21 @@ def text_of_document(document: object) -> str:
         return as_text(document)
     lines = "".join(_pieces(document, depth=0)).split("\n")
     return "\n".join(line.rstrip() for line in lines).strip()
+
+
+def links_of_document(document: object) -> Iterator[str]:
+    """Yield the addresses that a document links to under other words, which its text does not show."""
+    yield from _links(document, depth=0)
+
+
+def _links(node: object, *, depth: int) -> Iterator[str]:
+    table = as_table(node)
+    for mark in as_tables(table.get("marks")):
+        if href := as_text(as_table(mark.get("attrs")).get("href")):
+            yield href
+    if depth < _DEEPEST:
+        for one in as_tables(table.get("content")):
+            yield from _links(one, depth=depth + 1)
 
 
 def _pieces(node: object, *, depth: int) -> Iterator[str]:

@@ -102,14 +102,24 @@ class Calls:
                 time.sleep(wait_seconds * random.uniform(0.5, 1.5))
         return self.send("GET", path, params=params)
 
-    def send(self, method: str, path: str, *, json: object = None, params: Mapping[str, str] | None = None) -> Any:
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Return the JSON of an answer, None where it has no body.
 
         Raises HelpdeskBusyError, HelpdeskDownError, HelpdeskRefusedError, TicketGoneError and TicketChangedError.
         """
         self._throttle.before_call()
         try:
-            response = self._opened().request(method, path, json=json, params=dict(params) if params else None)
+            response = self._opened().request(
+                method, path, json=json, params=dict(params) if params else None, headers=headers
+            )
         except httpx.HTTPError as error:
             self._throttle.failed()
             raise HelpdeskDownError(f"The helpdesk did not answer {method} {path}: {type(error).__name__}.") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from features.articles import EVERYONE
@@ -17,6 +17,7 @@ from features.history import ArticleRow, HistoryRow
 from features.tickets import AttributeValue, Requester, Ticket
 from serving.connections import Connection
 from serving.helpdesks.freshdesk_events import channel_of, said_first
+from serving.helpdesks.history_rows import labelled_row, linked_articles
 from serving.helpdesks.interface import TicketChange, TicketState
 from serving.helpdesks.payload_values import Table, as_attribute, as_id, as_moment, as_table, as_text, as_texts
 
@@ -197,17 +198,12 @@ def history_row(
     """Return a resolved ticket with its final values as labels; how often it was reassigned the API does not tell."""
     at_intake = ticket(row, known=known, connection=connection)
     stats = as_table(row.get("stats"))
-    return HistoryRow(
-        id=at_intake.id,
-        subject=at_intake.subject,
-        body=at_intake.body,
-        channel=at_intake.channel,
-        requester=at_intake.requester.id,
-        organization=at_intake.requester.organization,
-        created_at=at_intake.created_at,
-        attributes=at_intake.attributes,
-        **_labels(row, known=known, connection=connection),
-        article_ids=_linked_articles(conversation),
+    values = {
+        target: field_value(row, target, known=known, connection=connection) for target in mapped_fields(connection)
+    }
+    return replace(
+        labelled_row(at_intake, values, connection=connection),
+        article_ids=linked_articles((*conversation.answers, *conversation.notes), _ARTICLE_LINK),
         resolved_at=as_moment(stats.get("resolved_at")) or as_moment(stats.get("closed_at")),
         first_response_at=as_moment(stats.get("first_responded_at")),
         # The API tells the last reopening and not how many there were.
@@ -215,18 +211,6 @@ def history_row(
         csat=csat,
         resolution=conversation.answers[-1] if conversation.answers else "",
     )
-
-
-def _labels(row: Table, *, known: Known, connection: Connection) -> dict[str, Any]:
-    values = {
-        target: field_value(row, target, known=known, connection=connection) for target in mapped_fields(connection)
-    }
-    return {target: connection.label(target, value) for target, value in values.items() if value}
-
-
-def _linked_articles(conversation: Conversation) -> tuple[str, ...]:
-    found = (_ARTICLE_LINK.findall(text) for text in (*conversation.answers, *conversation.notes))
-    return tuple(dict.fromkeys(article_id for ids in found for article_id in ids))
 
 
 def satisfaction(row: Table) -> float | None:

@@ -15,10 +15,10 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from json import dumps
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -26,10 +26,10 @@ import httpx
 from features.articles import EVERYONE
 from features.errors import AuthenticationError, HelpdeskRefusedError, TicketGoneError
 from features.history import ArticleRow, HistoryRow
-from features.taxonomy import TARGET_NAMES
 from serving.connections import Connection
 from serving.helpdesks.calls import Calls, Throttle
 from serving.helpdesks.generic_events import SUGGESTION, ticket_state, understood
+from serving.helpdesks.history_rows import labelled_row
 from serving.helpdesks.interface import Capabilities, Delivery, Pace, TicketChange, TicketState, Understood
 from serving.helpdesks.payload_values import (
     Table,
@@ -62,10 +62,16 @@ class Generic:
     def __init__(
         self, connection: Connection, *, clock: Callable[[], datetime], throttle: Throttle | None = None
     ) -> None:
-        self._connection, self._clock, self._throttle = connection, clock, throttle
+        self._connection, self._clock = connection, clock
         parts = urlsplit(connection.base_url)
-        self._origin, self._path = f"{parts.scheme}://{parts.netloc}", parts.path
-        self._calls = self._calling({})
+        self._path = parts.path
+        token = connection.token.get_secret_value()
+        self._calls = Calls(
+            f"{parts.scheme}://{parts.netloc}",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout_seconds=connection.timeout_seconds,
+            throttle=throttle,
+        )
 
     @property
     def pace(self) -> Pace:
@@ -148,13 +154,8 @@ class Generic:
         content = httpx.Request("POST", self._connection.base_url, json=message).content
         stamp = str(int(now.timestamp()))
         signatures = (signature(one, identity.encode(), stamp.encode(), content) for one in secrets)
-        calls = self._calling(
-            {"webhook-id": identity, "webhook-timestamp": stamp, "webhook-signature": " ".join(signatures)}
-        )
-        try:
-            calls.send("POST", self._path or "/", json=message)
-        finally:
-            calls.close()
+        headers = {"webhook-id": identity, "webhook-timestamp": stamp, "webhook-signature": " ".join(signatures)}
+        self._calls.send("POST", self._path or "/", json=message, headers=headers)
 
     def changed_since(self, since: datetime) -> Iterator[TicketState]:
         """Yield tickets changed since a moment, where they are served."""
@@ -186,15 +187,6 @@ class Generic:
     def close(self) -> None:
         """Let go of the connections to the helpdesk."""
         self._calls.close()
-
-    def _calling(self, headers: Mapping[str, str]) -> Calls:
-        token = self._connection.token.get_secret_value()
-        return Calls(
-            self._origin,
-            headers={**({"Authorization": f"Bearer {token}"} if token else {}), **headers},
-            timeout_seconds=self._connection.timeout_seconds,
-            throttle=self._throttle,
-        )
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> object:
         if not self._connection.base_url:
@@ -277,28 +269,12 @@ def _message(state: TicketState, change: TicketChange, *, now: datetime) -> Tabl
 
 
 def _row(state: TicketState, record: Table, *, connection: Connection) -> HistoryRow:
-    ticket = state.ticket
-    labels: dict[str, Any] = {
-        target: connection.label(target, native)
-        for target, native in state.fields.items()
-        if native and target in TARGET_NAMES
-    }
-    return HistoryRow(
-        id=ticket.id,
-        subject=ticket.subject,
-        body=ticket.body,
-        channel=ticket.channel,
-        requester=ticket.requester.id,
-        organization=ticket.requester.organization,
-        product=ticket.product,
-        language=ticket.language,
-        created_at=ticket.created_at,
-        attributes=ticket.attributes,
+    return replace(
+        labelled_row(state.ticket, state.fields, connection=connection),
         article_ids=as_texts(record.get("article_ids"), separator=","),
         resolved_at=as_moment(record.get("resolved_at")),
         first_response_at=as_moment(record.get("first_response_at")),
         reassignments=as_count(record.get("reassignments")),
         reopened=as_count(record.get("reopened")),
         resolution=as_text(record.get("resolution")),
-        **labels,
     )

@@ -1,7 +1,8 @@
 """Jira Service Management Cloud: its issues read, written and exported through Jira's and the service desk's API.
 
 Fields and labels are one request, the internal note a second one: it comes last and carries the marker. Jira offers no
-lock. Its articles lie in Confluence, which lists them through another product's API only.
+lock. Its articles lie in Confluence, which lists them through another product's API only; a row of history names those
+that people of the helpdesk linked to by the ids of their pages.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
 from features.errors import AuthenticationError, DeliveryError, HelpdeskRefusedError, TicketGoneError
 from features.history import ArticleRow, HistoryRow
 from serving.connections import Connection
-from serving.helpdesks.atlassian_documents import text_of_document
+from serving.helpdesks.atlassian_documents import links_of_document, text_of_document
 from serving.helpdesks.calls import Calls, Throttle
+from serving.helpdesks.history_rows import labelled_row, linked_articles
 from serving.helpdesks.interface import Capabilities, Delivery, Pace, TicketChange, TicketState, Understood
 from serving.helpdesks.jira_events import understand
 from serving.helpdesks.jira_issues import (
@@ -57,6 +60,10 @@ _CALLS_PER_MINUTE = 300
 _ALGORITHMS = frozenset({"sha256", "sha384", "sha512"})
 _ROWS_A_PAGE = 100
 _KEY = re.compile(r"(?:[A-Za-z][A-Za-z0-9_]{0,60}-)?\d{1,18}")
+# An article of the knowledge base, as the portal and as Confluence show it.
+_ARTICLE_LINK = re.compile(
+    r"/(?:servicedesk/customer/(?:portal/\d{1,10}/article|kb/view)|wiki/spaces/[^/\s]{1,255}/pages)/(\d{1,20})"
+)
 _ASKED = (
     *("summary", "description", "status", "resolution", "resolutiondate", "issuetype", "project", "labels"),
     *("reporter", "created", "updated", "issuelinks"),
@@ -293,24 +300,12 @@ class Jira:
         ticket = ticket_from(issue, connection, site=self._site())
         comments = as_tables(as_table(fields.get("comment")).get("comments"))
         answers = [one for one in comments if self._is_answer(one, issue=issue)]
-        labels = {target: connection.label(target, native) for target, native in self._natives(issue).items() if native}
         moments = [moment for one in answers if (moment := as_moment(one.get("created")))]
-        return HistoryRow(
-            id=ticket.id,
-            subject=ticket.subject,
-            body=ticket.body,
-            channel=ticket.channel,
-            requester=ticket.requester.id,
-            organization=ticket.requester.organization,
-            created_at=ticket.created_at,
-            attributes=ticket.attributes,
-            category=labels.get("category"),
-            kind=labels.get("kind"),
-            priority=labels.get("priority"),
-            tier=labels.get("tier"),
-            group=labels.get("group"),
-            impact=labels.get("impact"),
-            urgency=labels.get("urgency"),
+        return replace(
+            labelled_row(ticket, self._natives(issue), connection=connection),
+            article_ids=linked_articles(
+                (_with_links(one.get("body")) for one in comments if not is_requesters(one, issue=issue)), _ARTICLE_LINK
+            ),
             duplicate_of=_duplicate_of(fields),
             resolved_at=as_moment(fields.get("resolutiondate")),
             first_response_at=min(moments, default=None),
@@ -364,6 +359,13 @@ def _duplicate_of(fields: Table) -> str:
     return as_text(as_table(found[0].get("outwardIssue")).get("key")) if found else ""
 
 
+def _with_links(document: object) -> str:
+    return "\n".join([text_of_document(document), *links_of_document(document)])
+
+
 def _rating(value: object) -> float | None:
-    rating = as_table(value).get("rating")
-    return float(rating) if isinstance(rating, int | float) and not isinstance(rating, bool) else None
+    """Return one to five stars as a share between 0 and 1."""
+    stars = as_table(value).get("rating")
+    if not isinstance(stars, int | float) or isinstance(stars, bool) or not 1 <= stars <= 5:
+        return None
+    return (stars - 1) / 4

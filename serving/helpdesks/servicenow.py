@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from features.errors import HelpdeskRefusedError, TicketGoneError
 from features.history import ArticleRow, HistoryRow
 from serving.connections import Connection
 from serving.helpdesks.calls import Calls, Throttle
+from serving.helpdesks.history_rows import labelled_row
 from serving.helpdesks.interface import Capabilities, Delivery, Pace, TicketChange, TicketState, Understood
 from serving.helpdesks.payload_values import read_object
 from serving.helpdesks.servicenow_articles import published_articles
@@ -37,6 +39,7 @@ from serving.helpdesks.servicenow_rows import (
     ticket_from,
     value_of,
 )
+from serving.helpdesks.servicenow_surveys import satisfaction
 from serving.helpdesks.servicenow_tables import Tables, is_safe_in_query
 from serving.helpdesks.signatures import require_basic_or_header
 
@@ -143,10 +146,12 @@ class ServiceNow:
         fields = fields_to_ask(self._connection)
         for page in self._tables.pages(TABLE, where, fields=fields, by="sys_created_on"):
             ids = ",".join(value_of(row, "sys_id") for row in page)
-            comments, articles = self._comments(ids), self._article_ids(ids)
+            comments, articles, rated = self._comments(ids), self._article_ids(ids), satisfaction(self._tables, ids)
             for row in page:
-                of_row = [one for one in comments if value_of(one, "element_id") == value_of(row, "sys_id")]
-                yield self._history_row(row, comments=of_row, article_ids=articles.get(value_of(row, "sys_id"), ()))
+                sys_id = value_of(row, "sys_id")
+                of_row = [one for one in comments if value_of(one, "element_id") == sys_id]
+                ended = self._history_row(row, comments=of_row)
+                yield replace(ended, article_ids=articles.get(sys_id, ()), csat=rated.get(sys_id))
 
     def articles(self) -> Iterator[ArticleRow]:
         """Yield the published articles with whom their user criteria let in."""
@@ -199,29 +204,11 @@ class ServiceNow:
         author = value_of(comment, "sys_created_by")
         return author not in {self._connection.user, "system", ""} and not self._is_requesters(comment, row=row)
 
-    def _history_row(self, row: Row, *, comments: Collection[Row], article_ids: tuple[str, ...]) -> HistoryRow:
+    def _history_row(self, row: Row, *, comments: Collection[Row]) -> HistoryRow:
         connection, ticket = self._connection, ticket_from(row, self._connection)
         answers = [moment_of(one, "sys_created_on") for one in comments if self._is_answer(one, row=row)]
-        fields = fields_from(row, connection)
-        labels = {target: connection.label(target, native) for target, native in fields.items() if native}
-        return HistoryRow(
-            id=ticket.id,
-            subject=ticket.subject,
-            body=ticket.body,
-            channel=ticket.channel,
-            requester=ticket.requester.id,
-            organization=ticket.requester.organization,
-            product=ticket.product,
-            created_at=ticket.created_at,
-            attributes=ticket.attributes,
-            category=labels.get("category"),
-            kind=labels.get("kind"),
-            priority=labels.get("priority"),
-            tier=labels.get("tier"),
-            group=labels.get("group"),
-            impact=labels.get("impact"),
-            urgency=labels.get("urgency"),
-            article_ids=article_ids,
+        return replace(
+            labelled_row(ticket, fields_from(row, connection), connection=connection),
             duplicate_of=value_of(row, "parent_incident") if "duplicate" in shown_of(row, "close_code").lower() else "",
             resolved_at=moment_of(row, "resolved_at") or moment_of(row, "closed_at"),
             first_response_at=min((moment for moment in answers if moment), default=None),

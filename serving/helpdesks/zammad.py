@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -17,6 +18,7 @@ from features.errors import AuthenticationError, HelpdeskRefusedError, TicketGon
 from features.history import ArticleRow, HistoryRow
 from serving.connections import Connection
 from serving.helpdesks.calls import Calls, Throttle
+from serving.helpdesks.history_rows import labelled_row
 from serving.helpdesks.interface import Capabilities, Delivery, Pace, TicketChange, TicketState, Understood
 from serving.helpdesks.payload_values import (
     Table,
@@ -217,26 +219,14 @@ class Zammad:
         )
         changes = as_tables(as_table(self._calls.get(f"/api/v1/ticket_history/{number}")).get("history"))
         answers = [as_text(one.get("body")) for one in articles if is_of_agent(one)]
-        labels: dict[str, Any] = {
-            target: self._connection.label(target, native)
-            for target, place in self._fields.items()
-            if (native := name_of(record.get(place)))
-        }
-        return HistoryRow(
-            id=ticket.id,
-            subject=ticket.subject,
-            body=ticket.body,
-            channel=ticket.channel,
-            requester=ticket.requester.id,
-            organization=ticket.requester.organization,
-            created_at=ticket.created_at,
-            attributes=ticket.attributes,
+        values = {target: name_of(record.get(place)) for target, place in self._fields.items()}
+        return replace(
+            labelled_row(ticket, values, connection=self._connection),
             resolved_at=as_moment(record.get("last_close_at")) or as_moment(record.get("close_at")),
             first_response_at=as_moment(record.get("first_response_at")),
             reassignments=sum(_is_change(one, of="group") for one in changes),
             reopened=sum(_is_change(one, of="state") and self._leaves_closed(one) for one in changes),
             resolution=answers[-1] if answers else "",
-            **labels,
         )
 
     def _leaves_closed(self, change: Table) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from features.articles import EVERYONE
 from features.history import ArticleRow, HistoryRow
 from features.tickets import AttributeValue, Requester, Ticket
 from serving.connections import Connection
+from serving.helpdesks.history_rows import labelled_row, linked_articles
 from serving.helpdesks.interface import TicketChange, TicketState
 from serving.helpdesks.payload_values import (
     Table,
@@ -226,17 +227,12 @@ def history_row(row: Table, *, known: Known, connection: Connection, conversatio
     """Return a solved ticket with its final values as labels, its measures and the articles that were sent."""
     at_intake = ticket(row, known=known, connection=connection)
     measures = known.measures(row)
-    return HistoryRow(
-        id=at_intake.id,
-        subject=at_intake.subject,
-        body=at_intake.body,
-        channel=at_intake.channel,
-        requester=at_intake.requester.id,
-        organization=at_intake.requester.organization,
-        created_at=at_intake.created_at,
-        attributes=at_intake.attributes,
-        **_labels(row, known=known, connection=connection),
-        article_ids=_linked_articles(conversation),
+    values = {
+        target: field_value(row, target, known=known, connection=connection) for target in mapped_fields(connection)
+    }
+    return replace(
+        labelled_row(at_intake, values, connection=connection),
+        article_ids=linked_articles((*conversation.answers, *conversation.notes), _ARTICLE_LINK),
         resolved_at=as_moment(measures.get("solved_at")),
         first_response_at=_first_response(at_intake.created_at, measures),
         reassignments=_reassignments(measures),
@@ -244,13 +240,6 @@ def history_row(row: Table, *, known: Known, connection: Connection, conversatio
         csat=_satisfaction(row),
         resolution=conversation.answers[-1] if conversation.answers else "",
     )
-
-
-def _labels(row: Table, *, known: Known, connection: Connection) -> dict[str, Any]:
-    values = {
-        target: field_value(row, target, known=known, connection=connection) for target in mapped_fields(connection)
-    }
-    return {target: connection.label(target, value) for target, value in values.items() if value}
 
 
 def _first_response(created_at: datetime | None, measures: Table) -> datetime | None:
@@ -270,11 +259,6 @@ def _reassignments(measures: Table) -> int | None:
 def _satisfaction(row: Table) -> float | None:
     score = as_text(as_table(row.get("satisfaction_rating")).get("score")).lower()
     return _SATISFACTION.get(score.partition("_")[0])
-
-
-def _linked_articles(conversation: Conversation) -> tuple[str, ...]:
-    found = (_ARTICLE_LINK.findall(text) for text in (*conversation.answers, *conversation.notes))
-    return tuple(dict.fromkeys(article_id for ids in found for article_id in ids))
 
 
 def article_row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -40,6 +40,9 @@ rounds = 10
 [split]
 folds = 2
 """
+# Too few features to tell any label from another.
+_POOR_RECIPE = f"{_RECIPE}[vectorizer]\nmost_features = 30\n"
+_TARGETS = ("category", "kind", "priority", "tier", "group")
 _FLOORS = {"hr": "07", "network": "3F", "account": "12"}
 
 
@@ -69,17 +72,17 @@ class Site:
             return helpdesk.read(ticket.id).ticket
 
 
-def _run(*words: str) -> str:
+def _told(*words: str, exit_code: int = 0) -> dict[str, Any]:
     # On a busy machine LightGBM's threads wait for each other twenty times as long as they compute.
     with threadpool_limits(limits=1):
-        done = CliRunner().invoke(triage.app, list(words))
-    assert done.exit_code == 0, (words, done.output, done.exception)
-    return done.stdout
-
-
-def _told(*words: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(_run(*words, "--json").splitlines()[-1])
+        done = CliRunner().invoke(triage.app, [*words, "--json"])
+    assert done.exit_code == exit_code, (words, done.output, done.exception)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
+
+
+def _trained(recipe: str, *options: str) -> dict[str, Any]:
+    return _told("train", "--history", "tickets.jsonl", "--recipe", recipe, *options)
 
 
 def _rows(name: str) -> list[dict[str, Any]]:
@@ -105,6 +108,7 @@ def site(
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "mlflow.db").write_bytes(empty_mlflow_database)
     (tmp_path / "tiny.toml").write_text(_RECIPE, encoding="utf-8")
+    (tmp_path / "poor.toml").write_text(_POOR_RECIPE, encoding="utf-8")
     monkeypatch.setenv("TRIAGE_VAR_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("TRIAGE_CONNECTIONS", str(tmp_path / "connections.toml"))
     monkeypatch.chdir(tmp_path)
@@ -123,13 +127,10 @@ def _filled(helpdesk: SimulatedHelpdesk, *, clock: _Clock) -> tuple[SimulatedTic
     began_at, closed = now() - timedelta(days=300), []
     for number, row in enumerate(rows):
         clock.moment = began_at + timedelta(days=number)
-        fields = {
-            target: values.get(target, {}).get(row[target], row[target])
-            for target in ("category", "kind", "priority", "tier", "group")
-        }
+        fields = {target: values.get(target, {}).get(row[target], row[target]) for target in _TARGETS}
         ticket = helpdesk.add_ticket(
             row["subject"],
-            row["body"],
+            f"{row['body']}\n{_telling_words(row)}",
             channel="portal",
             organization=row["organization"],
             fields=fields,
@@ -147,6 +148,11 @@ def _filled(helpdesk: SimulatedHelpdesk, *, clock: _Clock) -> tuple[SimulatedTic
     return tuple(closed)
 
 
+def _telling_words(row: Mapping[str, str]) -> str:
+    """Return a word for each label, so that few tickets teach them: not the label itself, which would be a leak."""
+    return " ".join(f"{row[target]}{target}"[::-1] for target in _TARGETS)
+
+
 def _with_floor(file: Path, helpdesk: SimulatedHelpdesk) -> list[str]:
     """Let the connection tell the site's own field, where the simulated helpdesk does not name it itself."""
     text = file.read_text(encoding="utf-8")
@@ -156,18 +162,18 @@ def _with_floor(file: Path, helpdesk: SimulatedHelpdesk) -> list[str]:
 
 
 def test_a_helpdesks_history_becomes_the_model_that_scores_it(site: Site) -> None:
-    """Exported, trained on unmapped and promoted, the model answers, and a row and its live event score the same."""
+    """Exported, trained on unmapped and let pass by the gate, the better of two models answers as its rows teach."""
     files = ("--tickets", "tickets.jsonl", "--articles", "articles.jsonl")
     exported = _told("export", "--connection", site.connection, "--since", "365d", *files)
     assert exported == {"tickets": _TICKETS, "forgotten": 0, "unconfirmed": 0, "articles": 66}
-    trained = _told(
-        *("train", "--history", "tickets.jsonl", "--articles", "articles.jsonl", "--recipe", "tiny.toml"),
-        *("--output", "bundle"),
-    )
-    assert set(trained["targets"]) >= {"category", "priority", "group", "kind", "tier"}
+    # The first that is trained is the champion for want of another.
+    poor = _trained("poor.toml")["model_version"]
+    trained = _trained("tiny.toml", "--articles", "articles.jsonl", "--output", "bundle")
+    assert set(trained["targets"]) >= set(_TARGETS)
     assert trained["tickets"]["read"] == _TICKETS
     assert trained["tickets"]["invalid"] == 0
-    assert _told("promote", trained["model_version"], "--force")["champion"] == trained["model_version"]
+    _assert_gate_lets_pass(trained["model_version"])
+    _assert_gate_refuses(poor)
 
     asked = {"id": "new", "subject": "VPN", "body": "재택 중인데 VPN이 5분마다 끊깁니다", "channel": "portal"}
     (site.folder / "ticket.json").write_text(json.dumps(asked), encoding="utf-8")
@@ -175,6 +181,22 @@ def test_a_helpdesks_history_becomes_the_model_that_scores_it(site: Site) -> Non
     assert answer["model"]["version"] == trained["model_version"]
     assert set(answer["targets"]) == set(trained["targets"])
     _assert_rows_score_as_live_events(site)
+
+
+def _assert_gate_lets_pass(version: str) -> None:
+    judged = _told("promote", version)
+    assert judged["gate_passed"], [one for one in judged["findings"] if not one["passed"]]
+    assert judged["champion"] == version
+    # Both were tried on the same tickets, so that the gate had something to compare.
+    beside = [one["sentence"] for one in judged["findings"] if "the champion's" in one["sentence"]]
+    assert {sentence.partition(":")[0] for sentence in beside} == set(_TARGETS)
+
+
+def _assert_gate_refuses(version: str) -> None:
+    judged = _told("promote", version, exit_code=1)
+    assert (judged["promoted"], judged["champion"], judged["gate_passed"]) == (False, None, False)
+    against = [one["sentence"] for one in judged["findings"] if not one["passed"]]
+    assert any("points below it" in sentence for sentence in against), against
 
 
 def _assert_rows_score_as_live_events(site: Site) -> None:

@@ -70,6 +70,8 @@ class SimulatedHelpdesk(ABC):
         self.articles: list[SimulatedArticle] = []
         #: (moment, method, path, status) of each call answered.
         self.calls: list[tuple[datetime, str, str, int]] = []
+        #: (host, port) of each connection that calls came over.
+        self.callers: set[tuple[str, int]] = set()
         self._window: list[float] = []
         self._window_lock = Lock()
         self._server: ThreadingHTTPServer | None = None
@@ -198,6 +200,7 @@ class SimulatedHelpdesk(ABC):
         replied, is_cut = self._answer(asked)
         with self.lock:
             self.calls.append((self.clock(), asked.method, asked.path, replied.status))
+            self.callers.add(handler.client_address)
         content = b"" if replied.body is None else json.dumps(replied.body, ensure_ascii=False).encode()
         try:
             handler.send_response(replied.status)

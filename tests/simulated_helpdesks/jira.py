@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,16 +65,20 @@ _QUERY = re.compile(
 )
 
 
-def document(text: str) -> dict[str, Any]:
-    """Return a text as Jira's documents hold it, a paragraph for each line."""
-    lines = [{"type": "paragraph", "content": [{"type": "text", "text": line}]} for line in text.split("\n") if line]
-    return {"type": "doc", "version": 1, "content": lines}
+def document(text: str, *, links: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a text as Jira's documents hold it, a paragraph for each line, and links under other words."""
+    pieces = [{"type": "text", "text": line} for line in text.split("\n") if line]
+    pieces += [
+        {"type": "text", "text": "이 문서", "marks": [{"type": "link", "attrs": {"href": one}}]} for one in links
+    ]
+    return {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [one]} for one in pieces]}
 
 
 class SimulatedJira(SimulatedHelpdesk):
     """A site with one service desk. Any component exists but those in `missing_components`.
 
-    `ticket.custom` may hold `rating`, `duplicates` (the key of another request) and `was_reopened`.
+    An agent's comments link to the ticket's articles. `ticket.custom` may hold `rating`, `duplicates` (the key of
+    another request) and `was_reopened`.
     """
 
     vendor = "jira"
@@ -328,11 +332,13 @@ def _comments_of(ticket: SimulatedTicket) -> list[dict[str, Any]]:
         Author.AGENT: _person(AGENT_ACCOUNT),
         Author.US: _person(OWN_ACCOUNT),
     }
+    portal = "https://haneul.atlassian.net/servicedesk/customer/portal/1"
+    articles = [f"{portal}/article/{article_id}" for article_id in ticket.article_ids]
     return [
         {
             "id": str(position),
             "author": people[one.author],
-            "body": document(one.text),
+            "body": document(one.text, links=articles if one.author is Author.AGENT else ()),
             "created": _moment(one.at),
             "jsdPublic": one.is_public,
         }

@@ -22,6 +22,18 @@ AGENT_NAME = "agent.kim"
 TAGS_FIELD = "u_triage_tags"
 
 
+class SurveyAnswer(NamedTuple):
+    """An answer to a survey's question with the question's scale, of which the `better` end is high or low."""
+
+    ticket_id: str
+    value: str
+    lowest: str = "1"
+    highest: str = "5"
+    better: str = "high"
+    datatype: str = "scale"
+    state: str = "complete"
+
+
 class Cell(NamedTuple):
     """A value as it is kept and as it is shown."""
 
@@ -62,7 +74,7 @@ class SimulatedServiceNow(SimulatedHelpdesk):
     """An instance with incidents. Any group exists but those in `missing_groups`; a caller's user name is the e-mail's.
 
     `ticket.custom` holds further fields of the incident: `reassignment_count`, `reopen_count`, `close_notes`,
-    `close_code`, `parent_incident` and a site's own.
+    `close_code`, `parent_incident` and a site's own. Each of `survey_answers` is an answer to a survey of an incident.
     """
 
     vendor = "servicenow"
@@ -81,6 +93,9 @@ class SimulatedServiceNow(SimulatedHelpdesk):
         self.missing_groups: set[str] = set()
         #: False where our user may not read the journal's table, as sites often have it.
         self.is_journal_open = True
+        self.survey_answers: list[SurveyAnswer] = []
+        #: False where our user may not read surveys: the table is refused.
+        self.are_surveys_open = True
 
     def add_ticket(self, subject: str, body: str, **known: Any) -> SimulatedTicket:
         """File an incident under a sys_id."""
@@ -147,6 +162,8 @@ class SimulatedServiceNow(SimulatedHelpdesk):
         table = self._tables().get(found[1]) if found else None
         if found is None or table is None:
             return _refused(400, "Invalid table")
+        if found[1] == "asmt_metric_result" and not self.are_surveys_open:
+            return _refused(403, "User Not Authorized")
         if asked.method == "GET" and found[2] is None:
             return self._found(table(), asked)
         if asked.method == "GET":
@@ -219,6 +236,7 @@ class SimulatedServiceNow(SimulatedHelpdesk):
             "user_criteria": self._criteria,
             "kb_uc_can_read_mtom": list,
             "m2m_kb_task": self._links,
+            "asmt_metric_result": self._survey_results,
         }
 
     def _incident(self, ticket: SimulatedTicket) -> dict[str, Cell]:
@@ -321,6 +339,23 @@ class SimulatedServiceNow(SimulatedHelpdesk):
             _row(f"link {ticket.id} {one}", task=ticket.id, **{"kb_knowledge.number": one})
             for ticket in self.tickets.values()
             for one in ticket.article_ids
+        ]
+
+    def _survey_results(self) -> list[dict[str, Cell]]:
+        return [
+            _row(
+                f"answer {position}",
+                actual_value=one.value,
+                **{
+                    "instance.task_id": one.ticket_id,
+                    "instance.state": one.state,
+                    "metric.datatype": one.datatype,
+                    "metric.min": one.lowest,
+                    "metric.max": one.highest,
+                    "metric.scale_definition": one.better,
+                },
+            )
+            for position, one in enumerate(self.survey_answers)
         ]
 
 

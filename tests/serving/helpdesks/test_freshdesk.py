@@ -27,16 +27,24 @@ from serving.connections import Connection
 from serving.helpdesks.freshdesk import Freshdesk
 from serving.helpdesks.freshdesk_events import channel_of
 from serving.helpdesks.freshdesk_tickets import satisfaction
-from serving.helpdesks.interface import Delivery, Event, EventKind, Ignored, IgnoredBecause, TicketChange, Understood
+from serving.helpdesks.interface import (
+    Delivery,
+    Event,
+    EventKind,
+    Helpdesk,
+    Ignored,
+    IgnoredBecause,
+    TicketChange,
+    Understood,
+)
 from tests.simulated_helpdesks.freshdesk import SimulatedFreshdesk
 from tests.simulated_helpdesks.interface import Webhook
 from tests.simulated_helpdesks.tickets import Author, SimulatedArticle
 
-Connect: TypeAlias = Callable[..., Freshdesk]
+Connect: TypeAlias = Callable[..., Helpdesk]
 
 NOW = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 FIXTURES = Path(__file__).parent / "fixtures"
-PUBLISHED = Path(__file__).resolve().parents[4] / "shared" / "payloads"
 
 
 @pytest.fixture
@@ -45,29 +53,6 @@ def helpdesk() -> Iterator[SimulatedFreshdesk]:
     simulated = SimulatedFreshdesk(clock=lambda: NOW)
     with simulated.running():
         yield simulated
-
-
-@pytest.fixture(scope="session")
-def published() -> Path:
-    """The folder of published payloads beside the repository, which is not part of it."""
-    if not PUBLISHED.is_dir():
-        pytest.skip("the published payloads are not here: they lie in ../shared/payloads")
-    return PUBLISHED
-
-
-@pytest.fixture
-def connect(helpdesk: SimulatedFreshdesk) -> Iterator[Connect]:
-    """Return adapters of the simulated Freshdesk; each is closed when the test ends."""
-    connected: list[Freshdesk] = []
-
-    def made(**changed: Any) -> Freshdesk:
-        connection = Connection.model_validate({**helpdesk.connection(), **changed})
-        connected.append(Freshdesk(connection, clock=lambda: NOW))
-        return connected[-1]
-
-    yield made
-    for freshdesk in connected:
-        freshdesk.close()
 
 
 @cache
@@ -359,6 +344,8 @@ def test_history_has_final_values_and_measures(helpdesk: SimulatedFreshdesk, con
     helpdesk.add_ticket("Still open", "…")
     helpdesk.clock = lambda: start + timedelta(minutes=12)
     helpdesk.say(ticket, "On its way", author=Author.AGENT)
+    ours = f"{helpdesk.url}/support/solutions/articles/500\n[triage:3f2a9c81]"
+    helpdesk.say(ticket, ours, author=Author.US, is_public=False)
     helpdesk.close_ticket(ticket)
     helpdesk.ratings[ticket.id] = 103
     helpdesk.clock = lambda: NOW

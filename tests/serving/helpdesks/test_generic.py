@@ -32,7 +32,6 @@ from tests.simulated_helpdesks.interface import Webhook
 from tests.simulated_helpdesks.tickets import Author, SimulatedArticle
 
 _NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-_VECTORS = Path(__file__).resolve().parents[4] / "shared" / "payloads" / "signature_vectors.json"
 
 
 def _generic(**settings: Any) -> Generic:
@@ -82,15 +81,10 @@ def helpdesk(simulated: SimulatedGeneric) -> Iterator[Generic]:
     opened.close()
 
 
-def _published() -> list[dict[str, str]]:
-    if not _VECTORS.is_file():
-        pytest.skip("the published signatures are not here: they lie in ../shared/payloads")
-    return [one for one in json.loads(_VECTORS.read_bytes()) if one["scheme"] == "standard-webhooks-v1"]
-
-
-def test_published_signatures_are_verified_and_flipped_bits_refused() -> None:
+def test_published_signatures_are_verified_and_flipped_bits_refused(published: Path) -> None:
     """The vectors of the reference libraries are accepted among the secrets of a rotation; one bit spoils them."""
-    for vector in _published():
+    vectors = json.loads((published / "signature_vectors.json").read_bytes())
+    for vector in (one for one in vectors if one["scheme"] == "standard-webhooks-v1"):
         helpdesk = _generic(signing_secrets=["whsec_" + b64encode(b"old").decode(), vector["secret"]])
         at = datetime.fromtimestamp(int(vector["webhook_timestamp"]), UTC)
         headers = {
@@ -229,6 +223,15 @@ def test_a_suggestion_is_done_once_however_often_it_is_sent(simulated: Simulated
     assert not ticket.public_messages_of_ours
     helpdesk.write(state, TicketChange(removed_tags=("triaged",)))
     assert helpdesk.read(ticket.id).tags == {"vip"}
+
+
+def test_all_calls_go_over_one_connection(simulated: SimulatedGeneric, helpdesk: Generic) -> None:
+    """Reading and each suggestion use what the first call opened."""
+    ticket = simulated.add_ticket("VPN", "오류")
+    for number in range(3):
+        helpdesk.write(helpdesk.read(ticket.id), TicketChange(note=f"제안 {number}"))
+    assert len(simulated.suggestions) == 3
+    assert len(simulated.callers) == 1
 
 
 def test_a_value_set_meanwhile_is_kept(simulated: SimulatedGeneric, helpdesk: Generic) -> None:

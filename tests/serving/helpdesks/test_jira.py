@@ -29,7 +29,6 @@ from tests.simulated_helpdesks.tickets import Author
 
 _NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _SINCE = _NOW - timedelta(days=1)
-_PAYLOADS = Path(__file__).resolve().parents[4] / "shared" / "payloads"
 # Atlassian's published example of a signature.
 _SECRET, _BODY = "It's a Secret to Everybody", b"Hello World!"
 _SIGNATURE = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
@@ -99,12 +98,10 @@ def test_rule_of_the_automation_carries_a_secret_header() -> None:
         _offline().verify(_delivery(b"{}"))
 
 
-def test_published_webhooks_are_understood() -> None:
+def test_published_webhooks_are_understood(published: Path) -> None:
     """A created issue is an event; a comment by somebody who is no customer asks for nothing."""
-    if not (_PAYLOADS / "jira").is_dir():
-        pytest.skip("the vendors' published payloads are not here: they lie in ../shared/payloads")
     created, comment = (
-        _offline().understand(_delivery((_PAYLOADS / "jira" / f"mattermost__webhook-{name}.json").read_bytes()))
+        _offline().understand(_delivery((published / "jira" / f"mattermost__webhook-{name}.json").read_bytes()))
         for name in ("issue-created", "cloud-comment-created")
     )
     assert isinstance(created, Event)
@@ -245,7 +242,9 @@ def test_check_says_what_the_account_may_do(desk: Jira) -> None:
 def test_history_holds_final_values_in_the_products_words(site: SimulatedJira, clock: Clock, desk: Jira) -> None:
     """Renamed priorities come back as labels, with the answer, the moves between groups and the rating."""
     site.add_ticket("open", "still")
-    ticket = site.add_ticket("VPN", "down", custom={"rating": "4", "was_reopened": "1", "duplicates": "SD-1"})
+    ticket = site.add_ticket(
+        "VPN", "down", custom={"rating": "4", "was_reopened": "1", "duplicates": "SD-1"}, article_ids=["413"]
+    )
     for target, value in (("priority", "높음"), ("group", "service-desk"), ("group", "network-ops")):
         site.set_field(ticket, target, value, author=Author.AGENT)
     clock.now += timedelta(minutes=7)
@@ -253,8 +252,21 @@ def test_history_holds_final_values_in_the_products_words(site: SimulatedJira, c
     site.close_ticket(ticket)
     (row,) = desk.history(_SINCE)
     assert (row.id, row.priority, row.group, row.kind) == (ticket.id, "high", "network-ops", None)
-    assert (row.reassignments, row.reopened, row.csat, row.duplicate_of) == (1, 1, 4.0, "SD-1")
-    assert (row.resolution, row.first_response_at, row.resolved_at) == ("Please restart", clock.now, clock.now)
+    assert (row.reassignments, row.reopened, row.csat, row.duplicate_of) == (1, 1, 0.75, "SD-1")
+    assert (row.first_response_at, row.resolved_at) == (clock.now, clock.now)
+    assert (row.resolution, row.article_ids) == ("Please restart\n이 문서", ("413",))
+
+
+def test_history_names_the_articles_that_people_linked_to(site: SimulatedJira, desk: Jira) -> None:
+    """Pages of Confluence and of the portal count, in notes too; a requester's links and ours do not."""
+    ticket = site.add_ticket("VPN", "down")
+    wiki, portal = "https://haneul.atlassian.net/wiki/spaces", "https://haneul.atlassian.net/servicedesk/customer"
+    site.say(ticket, f"I read {wiki}/IT/pages/1", author=Author.REQUESTER)
+    site.say(ticket, f"See {wiki}/IT/pages/20/VPN and {portal}/kb/view/21", author=Author.AGENT)
+    site.say(ticket, f"{portal}/portal/3/article/22, {wiki}/IT/pages/20", author=Author.AGENT, is_public=False)
+    site.say(ticket, f"{wiki}/IT/pages/30\n[triage:3f2a9c81]", author=Author.US, is_public=False)
+    site.close_ticket(ticket)
+    assert [row.article_ids for row in desk.history(_SINCE)] == [("20", "21", "22")]
 
 
 def test_changed_requests_come_once_over_all_pages(site: SimulatedJira, clock: Clock, desk: Jira) -> None:

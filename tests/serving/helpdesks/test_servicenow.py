@@ -25,12 +25,11 @@ from serving.connections import Connection
 from serving.helpdesks.interface import Delivery, Event, EventKind, Ignored, IgnoredBecause, TicketChange, Understood
 from serving.helpdesks.servicenow import ServiceNow
 from tests.simulated_helpdesks.faults import Fault
-from tests.simulated_helpdesks.servicenow import AGENT_NAME, SimulatedServiceNow, sys_id
+from tests.simulated_helpdesks.servicenow import AGENT_NAME, SimulatedServiceNow, SurveyAnswer, sys_id
 from tests.simulated_helpdesks.tickets import Author, SimulatedArticle, SimulatedTicket
 
 _NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _SINCE = _NOW - timedelta(days=1)
-_PAYLOADS = Path(__file__).resolve().parents[4] / "shared" / "payloads" / "servicenow"
 _SETTINGS = {"name": "now", "vendor": "servicenow", "user": "triage.bot", "signing_secrets": ["s3cret"]}
 
 # One incident as the Table API gives it, as a script flattens it, and as people see it.
@@ -242,11 +241,9 @@ def test_no_odd_value_breaks_the_understanding(changes: dict[str, Any]) -> None:
     assert _DESK.delivery_key(delivery)
 
 
-def test_published_rows_are_understood() -> None:
+def test_published_rows_are_understood(published: Path) -> None:
     """Every published example gives an event or asks for nothing."""
-    if not _PAYLOADS.is_dir():
-        pytest.skip("the vendors' published payloads are not here: they lie in ../shared/payloads")
-    for path in sorted(_PAYLOADS.glob("*.json")):
+    for path in sorted((published / "servicenow").glob("*.json")):
         said = _understood(json.loads(path.read_bytes()))
         assert isinstance(said, Event | Ignored)
         if "empty_text" in path.name:
@@ -422,6 +419,29 @@ def test_history_holds_final_values_of_closed_incidents(
     assert (row.reassignments, row.article_ids, row.resolution) == (1, ("KB0010001",), "DNS was wrong")
     assert row.first_response_at == _NOW + timedelta(minutes=7)
     assert row.resolved_at == clock.now
+
+
+def test_history_holds_how_satisfied_callers_were(instance: SimulatedServiceNow, desk: ServiceNow) -> None:
+    """The mean of the answers on a scale, turned where low is better; open surveys and closed tables tell nothing."""
+    rated, unrated = instance.add_ticket("VPN", "down"), instance.add_ticket("Printer", "jams")
+    for ticket in (rated, unrated):
+        instance.close_ticket(ticket)
+    instance.survey_answers = [
+        SurveyAnswer(rated.id, "5"),
+        SurveyAnswer(rated.id, "2", lowest="0", highest="4"),
+        SurveyAnswer(rated.id, "0", lowest="0", highest="10", better="low"),
+        SurveyAnswer(rated.id, "1", lowest="0", highest="1", datatype="string"),
+        SurveyAnswer(rated.id, "1", state="ready"),
+        SurveyAnswer(unrated.id, "", lowest="", highest=""),
+        SurveyAnswer(unrated.id, "7"),
+        SurveyAnswer(unrated.id, "1", lowest="1", highest="1"),
+    ]
+    assert {row.id: row.csat for row in desk.history(_SINCE)} == {
+        rated.id: pytest.approx((1 + 0.5 + 1) / 3),
+        unrated.id: None,
+    }
+    instance.are_surveys_open = False
+    assert [row.csat for row in desk.history(_SINCE)] == [None, None]
 
 
 def test_articles_carry_their_audience(instance: SimulatedServiceNow, desk: ServiceNow) -> None:

@@ -24,18 +24,26 @@ from features.errors import (
     TicketGoneError,
 )
 from serving.connections import Connection
-from serving.helpdesks.interface import Delivery, Event, EventKind, Ignored, IgnoredBecause, TicketChange, Understood
+from serving.helpdesks.interface import (
+    Delivery,
+    Event,
+    EventKind,
+    Helpdesk,
+    Ignored,
+    IgnoredBecause,
+    TicketChange,
+    Understood,
+)
 from serving.helpdesks.zendesk import Zendesk
 from serving.helpdesks.zendesk_events import channel_of, without_heading
 from tests.simulated_helpdesks.interface import Webhook
 from tests.simulated_helpdesks.tickets import Author, SimulatedArticle
 from tests.simulated_helpdesks.zendesk import SIGNING_SECRET, SimulatedZendesk
 
-Connect: TypeAlias = Callable[..., Zendesk]
+Connect: TypeAlias = Callable[..., Helpdesk]
 
 NOW = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 FIXTURES = Path(__file__).parent / "fixtures"
-PUBLISHED = Path(__file__).resolve().parents[4] / "shared" / "payloads"
 OWN = {"own_user_id": "900", "signing_secrets": [SIGNING_SECRET]}
 
 
@@ -45,29 +53,6 @@ def helpdesk() -> Iterator[SimulatedZendesk]:
     simulated = SimulatedZendesk(clock=lambda: NOW)
     with simulated.running():
         yield simulated
-
-
-@pytest.fixture(scope="session")
-def published() -> Path:
-    """The folder of published payloads beside the repository, which is not part of it."""
-    if not PUBLISHED.is_dir():
-        pytest.skip("the published payloads are not here: they lie in ../shared/payloads")
-    return PUBLISHED
-
-
-@pytest.fixture
-def connect(helpdesk: SimulatedZendesk) -> Iterator[Connect]:
-    """Return adapters of the simulated Zendesk; each is closed when the test ends."""
-    connected: list[Zendesk] = []
-
-    def made(**changed: Any) -> Zendesk:
-        connection = Connection.model_validate({**helpdesk.connection(), **changed})
-        connected.append(Zendesk(connection, clock=lambda: NOW))
-        return connected[-1]
-
-    yield made
-    for zendesk in connected:
-        zendesk.close()
 
 
 def offline(**changed: Any) -> Zendesk:
@@ -467,6 +452,8 @@ def test_history_has_final_values_and_measures(helpdesk: SimulatedZendesk, conne
     helpdesk.add_ticket("Still open", "…")
     helpdesk.clock = lambda: start + timedelta(minutes=12)
     helpdesk.say(ticket, "On its way", author=Author.AGENT)
+    ours = f"{helpdesk.url}/hc/en-us/articles/500\n[triage:3f2a9c81]"
+    helpdesk.say(ticket, ours, author=Author.US, is_public=False)
     helpdesk.close_ticket(ticket)
     helpdesk.clock = lambda: NOW
     [row] = connect().history(start)
