@@ -9,12 +9,12 @@ import hashlib
 import json
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from features.answers import ModelIdentity
 from features.errors import (
     HelpdeskBusyError,
     HelpdeskDownError,
@@ -27,15 +27,15 @@ from features.errors import (
     TriageError,
 )
 from features.tickets import Ticket
-from serving.change_plan import Plan, plan_change
+from serving.change_plan import plan_change
 from serving.closings import closing_of
 from serving.connections import Connection, Mode
 from serving.event_log import Event as LogEvent
 from serving.event_log import log_event
 from serving.event_records import from_record
 from serving.helpdesks.interface import Delivery, Event, EventKind, Helpdesk, Ignored, TicketChange, TicketState
-from serving.note_content import NoteContent, NoteEffect, Occasion, TargetEffect
-from serving.notes import markers_in, note
+from serving.note_content import Occasion
+from serving.notes import markers_in
 from serving.oversight.interface import Overseer, WithoutOversight
 from serving.storage.intake import (
     ClosingStorage,
@@ -43,13 +43,12 @@ from serving.storage.intake import (
     Effect,
     EffectState,
     EffectStorage,
-    FieldStatus,
     OriginalStorage,
     StoredDelivery,
     requester_sha256,
 )
 from serving.storage.interface import ScoredEntry
-from serving.visibility import audiences_of, visible_articles, visible_similar
+from serving.ticket_note import reading_group, ticket_note
 
 # A ticket that its helpdesk would not show is scored by what the delivery told, once this many attempts have failed.
 READ_ATTEMPTS = 3
@@ -81,22 +80,35 @@ class WorkStorage(Protocol):
     def find_scored(self, entry_id: str) -> ScoredEntry | None:
         """Return the record of a scored ticket."""
 
+    def record(self, entries: Sequence[ScoredEntry]) -> None:
+        """Record scored tickets; one whose id is recorded already is left as it is."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep all that is written meanwhile, or nothing of it."""
+
 
 class Scorer(Protocol):
-    """Who scores a ticket and records what was said of it."""
+    """Who scores a ticket."""
 
     def score(self, ticket: Ticket, *, connection: Connection, entry_id: str, warnings: tuple[str, ...]) -> ScoredEntry:
-        """Return the record of the scored ticket; raise ModelUnavailableError, StorageError."""
+        """Return the record of the scored ticket, which is not kept yet; raise ModelUnavailableError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an attempt: done with a word why, or to be tried again at a moment, or given up."""
+    """What became of an attempt: done with a word why, or to be tried again at a moment, or given up.
+
+    `is_noted` says that the delivery was marked done together with what was done.
+    """
 
     done: str = ""
     retry_at: datetime | None = None
     dead: bool = False
     because: str = ""
+    is_noted: bool = False
+
+
+_SCORED_ALREADY = Outcome(done="scored already")
 
 
 class TicketWork:
@@ -129,6 +141,8 @@ class TicketWork:
         """Make one attempt at a delivery and note in the storage what became of it."""
         outcome = self._outcome(delivery)
         deliveries, now = self._storage.deliveries, self._clock()
+        if outcome.is_noted:
+            return outcome
         if outcome.dead:
             deliveries.bury(delivery.id, at=now, error=outcome.because)
         elif outcome.retry_at is not None:
@@ -139,7 +153,7 @@ class TicketWork:
 
     def _outcome(self, delivery: StoredDelivery) -> Outcome:
         try:
-            return Outcome(done=self._work(delivery))
+            return self._work(delivery)
         except TicketGoneError:
             return Outcome(done="ticket gone")
         except HelpdeskBusyError as error:
@@ -175,7 +189,7 @@ class TicketWork:
 
     # --- the way of a ticket ----------------------------------------------------------------------------------
 
-    def _work(self, delivery: StoredDelivery) -> str:
+    def _work(self, delivery: StoredDelivery) -> Outcome:
         connection = self._connection_of(delivery.connection)
         helpdesk = self._helpdesk_of(delivery.connection)
         event = self._event(delivery, helpdesk)
@@ -192,9 +206,9 @@ class TicketWork:
             effects = self._storage.effects.for_ticket(connection.name, ticket_id=state.ticket.id)
             self._storage.closings.record(closing_of(state, connection, effects=effects, now=self._clock()))
             self._overseer.closed(connection.name, ticket_id=state.ticket.id)
-            return "final values recorded"
+            return Outcome(done="final values recorded")
         if skipped:
-            return skipped
+            return Outcome(done=skipped)
         return self._triage(delivery, event, state, connection=connection, helpdesk=helpdesk)
 
     def _event(self, delivery: StoredDelivery, helpdesk: Helpdesk) -> Event:
@@ -215,101 +229,108 @@ class TicketWork:
         *,
         connection: Connection,
         helpdesk: Helpdesk,
-    ) -> str:
-        effects = self._storage.effects
+    ) -> Outcome:
         ticket = ticket_to_score(state)
         marker = marker_of(connection.name, ticket, occasion=event)
-        earlier = effects.for_ticket(connection.name, ticket_id=ticket.id)
-        claim = effects.claim(
-            Effect(
-                marker=marker,
-                connection=connection.name,
-                ticket_id=ticket.id,
-                scored_state=marker,
-                delivery_id=delivery.id,
-                model=ModelIdentity(connection.model, version=""),
-                claimed_at=self._clock(),
-            )
-        )
-        if claim.delivery_id != delivery.id:
-            return "scored already"
-        entry = self._scored(ticket, claim, connection=connection)
-        self._storage.originals.keep(
-            connection.name,
-            ticket_id=ticket.id,
-            content=_original(ticket, state),
-            at=self._clock(),
-            requester_sha256=delivery.requester_sha256 or requester_sha256(ticket.requester.email),
-        )
+        known = self._storage.effects.for_ticket(connection.name, ticket_id=ticket.id)
+        claimed = next((one for one in known if one.marker == marker), None)
+        if claimed is not None and claimed.delivery_id != delivery.id:
+            return _SCORED_ALREADY
+        entry = self._scored(ticket, delivery, known=known, connection=connection)
+        earlier = [one for one in known if one.marker != marker]
         plan = plan_change(
             answer_of(entry),
             state=state,
             connection=connection,
             mode_of=lambda target: self._mode_of(connection, target),
-            earlier=[one for one in earlier if one.marker != marker],
-            planned=claim.fields,
+            earlier=earlier,
+            planned=() if claimed is None else claimed.fields,
         )
-        occasion = _occasion(event, has_earlier=any(one.note and one.marker != marker for one in earlier))
-        text = self._note(entry, plan, state, connection=connection, marker=marker, occasion=occasion)
+        occasion = _occasion(event, has_earlier=any(one.note for one in earlier))
+        text = ticket_note(
+            entry,
+            plan,
+            state,
+            connection=connection,
+            marker=marker,
+            occasion=occasion,
+            public_url=self._public_url,
+        )
         change = TicketChange(
             fields={target: value for target, value in plan.to_write().items() if state.fields.get(target) != value},
             tags=tuple(one for one in plan.tags if one not in state.tags),
             note="" if any(marker in markers_in(one) for one in state.notes) else text,
         )
-        planned = replace(
-            claim,
+        planned = Effect(
+            marker=marker,
+            connection=connection.name,
+            ticket_id=ticket.id,
+            scored_state=marker,
+            delivery_id=delivery.id,
             model=entry.model,
+            claimed_at=self._clock() if claimed is None else claimed.claimed_at,
             scored_entry_id=entry.id,
             fields=plan.fields,
             tags=plan.tags,
             note=bool(text),
         )
-        # Kept before it is done: whoever goes on after a crash knows what may have been written.
-        effects.save(planned)
+        if not self._promise(planned, entry=entry, original=_original(ticket, state), delivery=delivery):
+            return _SCORED_ALREADY
         if not change.is_empty:
             helpdesk.write(state, change)
-        effects.save(replace(planned, state=EffectState.WRITTEN, written_at=self._clock()))
-        owner = _reading_group(plan, state, connection)
-        self._overseer.triaged(entry, ticket=ticket, plan=plan, connection=connection, current_group=owner)
-        return "written" if plan.to_write() or plan.tags or text else "recorded"
+        done = "written" if plan.to_write() or plan.tags or text else "recorded"
+        now = self._clock()
+        with self._storage.together():
+            self._storage.deliveries.finish(delivery.id, at=now, outcome=done)
+            self._storage.effects.save(replace(planned, state=EffectState.WRITTEN, written_at=now))
+            owner = reading_group(plan, state, connection)
+            self._overseer.triaged(entry, ticket=ticket, plan=plan, connection=connection, current_group=owner)
+        return Outcome(done=done, is_noted=True)
 
-    def _scored(self, ticket: Ticket, claim: Effect, *, connection: Connection) -> ScoredEntry:
-        """Return what the model said of this state of the ticket: once said it stands, whatever is served by now."""
-        known = self._storage.find_scored(claim.delivery_id)
-        if known is not None:
-            return known
-        return self._scorer.score(ticket, connection=connection, entry_id=claim.delivery_id, warnings=())
+    def _scored(
+        self, ticket: Ticket, delivery: StoredDelivery, *, known: Sequence[Effect], connection: Connection
+    ) -> ScoredEntry:
+        """Return what the model said of this state of the ticket: once said it stands, whatever is served by now.
+
+        It is kept together with the effect: where there is none of this delivery, nothing was said.
+        """
+        said = None
+        if any(one.delivery_id == delivery.id for one in known):
+            said = self._storage.find_scored(delivery.id)
+        return said or self._scorer.score(ticket, connection=connection, entry_id=delivery.id, warnings=())
+
+    def _promise(
+        self, planned: Effect, *, entry: ScoredEntry, original: Mapping[str, Any], delivery: StoredDelivery
+    ) -> bool:
+        """Keep what will be written, what the model said and what the ticket says; return False for another's state.
+
+        Kept before it is done: whoever goes on after a crash knows what may have been written.
+        """
+        storage = self._storage
+        with storage.together():
+            # The text first, as whoever forgets a ticket begins with it: so neither waits for what the other holds.
+            storage.originals.keep(
+                planned.connection,
+                ticket_id=planned.ticket_id,
+                content=original,
+                at=self._clock(),
+                requester_sha256=delivery.requester_sha256 or requester_sha256(str(original["requester"])),
+            )
+            standing = storage.effects.claim(planned)
+            if standing.delivery_id != delivery.id:
+                return False
+            if standing != planned:
+                storage.effects.save(planned)
+            storage.record([entry])
+        return True
 
     def _score_without_reading(self, delivery: StoredDelivery, event: Event, connection: Connection) -> None:
         """Record what the model says of a ticket that cannot be read; nothing of it is written."""
         entry_id = f"{delivery.id}-unread"
         if self._storage.find_scored(entry_id) is None:
             warning = "The helpdesk did not show the ticket: requester, organisation and fields are missing."
-            self._scorer.score(event.ticket, connection=connection, entry_id=entry_id, warnings=(warning,))
-
-    def _note(
-        self,
-        entry: ScoredEntry,
-        plan: Plan,
-        state: TicketState,
-        *,
-        connection: Connection,
-        marker: str,
-        occasion: Occasion,
-    ) -> str:
-        if all(mode in (Mode.MONITOR, Mode.OFF) for mode in plan.effects.values()):
-            return ""
-        group = _reading_group(plan, state, connection)
-        told = {target: became for target in plan.effects if (became := _told(target, plan, entry)) is not None}
-        content = NoteContent.from_answer(
-            answer_of(entry),
-            effects=told,
-            articles=visible_articles(entry.articles, audiences_of(group)),
-            similar=visible_similar(entry.similar_tickets, group, connection.restricted_groups),
-            occasion=occasion,
-        )
-        url = f"{self._public_url}/review/tickets/{connection.name}/{entry.ticket_id}" if self._public_url else ""
-        return note(content, language=connection.language_of(group), marker=marker, review_url=url)
+            entry = self._scorer.score(event.ticket, connection=connection, entry_id=entry_id, warnings=(warning,))
+            self._storage.record([entry])
 
 
 def ticket_to_score(state: TicketState) -> Ticket:
@@ -356,21 +377,3 @@ def _original(ticket: Ticket, state: TicketState) -> Mapping[str, Any]:
         "url": state.url,
         "group": state.fields.get("group", ""),
     }
-
-
-def _told(target: str, plan: Plan, entry: ScoredEntry) -> TargetEffect | None:
-    """Return what a note tells of a target, or None where it is only recorded."""
-    if plan.effects[target] in (Mode.MONITOR, Mode.OFF):
-        return None
-    is_rule = bool(entry.predictions[target].get("rule"))
-    field = {one.target: one for one in plan.fields}.get(target)
-    if field is None:
-        return TargetEffect(NoteEffect.SUGGESTED, is_rule=is_rule)
-    if field.status is FieldStatus.KEPT:
-        return TargetEffect(NoteEffect.KEPT, kept_value=field.before, is_rule=is_rule)
-    return TargetEffect(NoteEffect.WRITTEN, is_rule=is_rule) if field.status is FieldStatus.WRITTEN else None
-
-
-def _reading_group(plan: Plan, state: TicketState, connection: Connection) -> str:
-    """Return the group that will read the note: the one that we hand the ticket to, else the one that has it."""
-    return connection.label("group", plan.to_write().get("group", state.fields.get("group", "")))

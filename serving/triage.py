@@ -189,6 +189,14 @@ class TriageService:
             await self._recording.submit([self._entry(task, answered)])
         return answered
 
+    async def unrecorded(self, incoming: IncomingTicket, *, request: Request) -> ScoredEntry:
+        """Return the record of the answer to one ticket for the caller to keep, together with what belongs to it.
+
+        Raises ModelUnavailableError and OverloadedError.
+        """
+        task = self._task(incoming, model=await self.model(request.model_name), request=request)
+        return self._entry(task, await self._scoring.submit(task))
+
     async def triage_all(self, incoming: Sequence[IncomingTicket], *, request: Request) -> list[Answer]:
         """Return the answers to many tickets, in order, by one model; all are recorded or none.
 

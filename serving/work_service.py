@@ -8,7 +8,7 @@ import threading
 from datetime import timedelta
 from functools import partial
 
-from features.errors import HelpdeskError, ModelUnavailableError
+from features.errors import HelpdeskError
 from features.tickets import Ticket
 from serving.auth import Clock, utc_now
 from serving.connections import Connection, Connections
@@ -37,13 +37,12 @@ _OVERLAP = timedelta(minutes=30)
 class ThreadedScorer:
     """Scores from any thread with a service that lives on an event loop."""
 
-    def __init__(self, service: TriageService, *, loop: asyncio.AbstractEventLoop, storage: Storage) -> None:
+    def __init__(self, service: TriageService, *, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
         self._loop = loop
-        self._storage = storage
 
     def score(self, ticket: Ticket, *, connection: Connection, entry_id: str, warnings: tuple[str, ...]) -> ScoredEntry:
-        """Return the record of the scored ticket; raise ModelUnavailableError, StorageError."""
+        """Return the record of the scored ticket, which is not kept yet; raise ModelUnavailableError."""
         request = Request(
             model_name=connection.model,
             caller=connection.name,
@@ -52,12 +51,8 @@ class ThreadedScorer:
             connection=connection.name,
             delivery_id=entry_id,
         )
-        work = self._service.triage(IncomingTicket(ticket, warnings), request=request)
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_SCORING_TIMEOUT_SECONDS)
-        entry = self._storage.find_scored(entry_id)
-        if entry is None:
-            raise ModelUnavailableError("The ticket was scored but its record is not there. Try again.")
-        return entry
+        work = self._service.unrecorded(IncomingTicket(ticket, warnings), request=request)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_SCORING_TIMEOUT_SECONDS)
 
 
 class Helpdesks:
@@ -114,7 +109,7 @@ class RunningWork:
         self._helpdesks = Helpdesks(connections, storage=storage, clock=clock)
         work = TicketWork(
             storage=storage,
-            scorer=ThreadedScorer(triage, loop=loop, storage=storage),
+            scorer=ThreadedScorer(triage, loop=loop),
             helpdesk_of=self._helpdesks.get,
             connection_of=connections.get,
             mode_of=(book or PolicyBook(storage.policies, clock=clock)).mode_of,

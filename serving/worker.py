@@ -23,10 +23,10 @@ IDLE_SECONDS = 0.2
 
 
 class Attempts(Protocol):
-    """The engine that runs attempts so that they survive their process."""
+    """The engine that makes attempts so that they survive their process."""
 
-    def start(self, delivery_id: str, number: int) -> Callable[[], object]:
-        """Start an attempt; return what waits for its end."""
+    def make(self, delivery: StoredDelivery) -> None:
+        """Make the attempt that was begun at a delivery, and return when it is over."""
 
 
 class Worker:
@@ -50,7 +50,7 @@ class Worker:
         self._house_every = house_every
         self._free = threading.BoundedSemaphore(slots)
         self._stopping = threading.Event()
-        self._waiters = ThreadPoolExecutor(slots, thread_name_prefix="attempt")
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="attempt")
 
     def run(self) -> None:
         """Work until `stop`; a database that does not answer is waited for."""
@@ -67,7 +67,7 @@ class Worker:
                 taken = 0
             if not taken:
                 self._stopping.wait(IDLE_SECONDS)
-        self._waiters.shutdown(wait=True)
+        self._threads.shutdown(wait=True)
         log_event(Event.WORKER_STOPPED)
 
     def stop(self) -> None:
@@ -82,13 +82,9 @@ class Worker:
             return 1
         taken = 0
         try:
-            for delivery in self._deliveries.due(self._clock(), limit=free):
-                number = delivery.attempts + 1
-                if self._deliveries.start_attempt(
-                    delivery.id, attempt=number, at=self._clock(), lease_seconds=LEASE_SECONDS
-                ):
-                    taken += 1
-                    self._waiters.submit(self._wait, self._attempts.start(delivery.id, number))
+            for delivery in self._deliveries.take_due(self._clock(), limit=free, lease_seconds=LEASE_SECONDS):
+                self._threads.submit(self._attempt, delivery)
+                taken += 1
         finally:
             for _ in range(free - taken):
                 self._free.release()
@@ -100,9 +96,9 @@ class Worker:
             reserved += 1
         return reserved
 
-    def _wait(self, wait: Callable[[], object]) -> None:
+    def _attempt(self, delivery: StoredDelivery) -> None:
         try:
-            wait()
+            self._attempts.make(delivery)
         except Exception as error:
             # The attempt itself failed beyond what it expects: its lease ends and it is tried again.
             log_event(Event.DELIVERY_POSTPONED, level=logging.ERROR, error=error)
@@ -113,12 +109,16 @@ class Worker:
 def attempt_by_id(
     delivery_id: str,
     number: int,
+    taken: StoredDelivery | None = None,
     *,
     deliveries: DeliveryStorage,
     attempt: Callable[[StoredDelivery], Outcome],
 ) -> None:
-    """Make the attempt of that number, unless a later one was begun meanwhile or the delivery is done."""
-    delivery = deliveries.find(delivery_id)
+    """Make the attempt of that number, unless a later one was begun meanwhile or the delivery is done.
+
+    `taken` is the delivery where it was taken for this very attempt a moment ago.
+    """
+    delivery = taken or deliveries.find(delivery_id)
     if delivery is None or delivery.attempts != number or delivery.finished_at is not None:
         return
     outcome = attempt(delivery)

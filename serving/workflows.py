@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from serving.storage.intake import StoredDelivery
 from serving.storage.workflow_engine import open_workflow_engine
 
 _NAME = "ticket-triage"
@@ -23,7 +24,9 @@ class DurableAttempts:
     on with what was killed there.
     """
 
-    def __init__(self, database_url: str, *, slot: str, attempt: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, database_url: str, *, slot: str, attempt: Callable[[str, int, StoredDelivery | None], None]
+    ) -> None:
         from dbos import DBOS
 
         logging.getLogger("dbos").setLevel(logging.WARNING)
@@ -41,28 +44,32 @@ class DurableAttempts:
             }
         )
 
-        @DBOS.step(name="attempt")
-        def step(delivery_id: str, number: int) -> None:
-            attempt(delivery_id, number)
-
+        # Without steps of its own: an attempt may be repeated as a whole, and each step would be two more commits.
         @DBOS.workflow(name="triage", max_recovery_attempts=1_000)
         def triage(delivery_id: str, number: int) -> None:
-            step(delivery_id, number)
+            attempt(delivery_id, number, self._in_hand.get((delivery_id, number)))
 
         self._workflow = triage
+        # What a workflow that begins here need not look up; one that is gone on with has only its input.
+        self._in_hand: dict[tuple[str, int], StoredDelivery] = {}
 
     def launch(self) -> None:
         """Begin, going on first with what an earlier process in this slot left unfinished."""
         self._dbos.launch()
 
-    def start(self, delivery_id: str, number: int) -> Callable[[], object]:
-        """Start an attempt, once however often it is asked for; return what waits for its end."""
+    def make(self, delivery: StoredDelivery) -> None:
+        """Make the attempt that was begun at a delivery, and return when it is over."""
         from dbos import SetWorkflowID
 
-        with SetWorkflowID(f"{delivery_id}:{number}"):
-            handle = self._dbos.start_workflow(self._workflow, delivery_id, number)
-        wait: Callable[[], object] = handle.get_result
-        return wait
+        attempt = delivery.id, delivery.attempts
+        # The end of the lease tells the attempts of a delivery that was replayed from those before.
+        lease = f"{delivery.next_attempt_at:%Y%m%dT%H%M%S%f}" if delivery.next_attempt_at else ""
+        self._in_hand[attempt] = delivery
+        try:
+            with SetWorkflowID(f"{delivery.id}:{delivery.attempts}:{lease}"):
+                self._workflow(*attempt)
+        finally:
+            self._in_hand.pop(attempt, None)
 
     def close(self) -> None:
         """End; what is being worked on is finished first."""

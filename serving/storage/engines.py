@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
+import select
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from features.errors import StorageError
 
 BUSY_TIMEOUT_SECONDS = 10.0
+# What lies between us and the server may forget a connection that is idle for longer, without a word.
+LONGEST_IDLE_SECONDS = 60.0
+_USED_AT = "triage_used_at"
 _POSTGRESQL_OPTIONS = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "application_name": "ticket-triage"}
 _EXPECTED = "Expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE in TRIAGE_DATABASE_URL."
 
@@ -60,7 +73,30 @@ def create(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _create_sqlite(url)
     options = {name: value for name, value in _POSTGRESQL_OPTIONS.items() if name not in url.query}
-    return create_engine(url, connect_args=options, pool_pre_ping=True, hide_parameters=True, json_serializer=str)
+    engine = create_engine(url, connect_args=options, hide_parameters=True, json_serializer=str)
+    replace_lost_connections(engine)
+    return engine
+
+
+def replace_lost_connections(engine: Engine) -> None:
+    """Have a connection to a server made anew where the server closed it, or where it lay idle for long.
+
+    To ask the server each time, as the pool would, takes as long as what is then asked of it.
+    """
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", _refuse_lost)
+
+
+def _note_use(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_AT] = time.monotonic()
+
+
+def _refuse_lost(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+    # Nothing is to be read from a connection of which nothing was asked, unless it is its end.
+    told = select.poll()
+    told.register(connection, select.POLLIN)
+    if told.poll(0) or time.monotonic() > record.info.get(_USED_AT, math.inf) + LONGEST_IDLE_SECONDS:
+        raise DisconnectionError
 
 
 def _create_sqlite(url: URL) -> Engine:

@@ -174,13 +174,11 @@ class DeliveryStorage(Protocol):
     def accept_all(self, deliveries: Sequence[StoredDelivery]) -> Sequence[bool]:
         """Commit deliveries in one transaction; return for each what `accept` would."""
 
-    def due(self, now: datetime, *, limit: int) -> Sequence[StoredDelivery]:
-        """Return the accepted deliveries whose next attempt has come, the longest due first."""
+    def take_due(self, now: datetime, *, limit: int, lease_seconds: float) -> Sequence[StoredDelivery]:
+        """Begin the next attempt at accepted deliveries whose moment has come, the longest due first.
 
-    def start_attempt(self, delivery_id: str, *, attempt: int, at: datetime, lease_seconds: float) -> bool:
-        """Take the attempt after `attempt - 1`: of several workers one gets True.
-
-        The delivery is due again when the lease ends, so that a killed worker loses nothing.
+        Of several workers one gets each. `attempts` counts the attempt that was begun. A delivery is due again when
+        the lease ends, so that a killed worker loses nothing.
         """
 
     def finish(self, delivery_id: str, *, at: datetime, outcome: str) -> bool:
@@ -196,9 +194,18 @@ class DeliveryStorage(Protocol):
         """Begin a delivery anew that waits for no work; return False for any other, and where its event was emptied."""
 
     def list(
-        self, *, state: DeliveryState | None = None, connection: str | None = None, limit: int = 50
+        self,
+        *,
+        state: DeliveryState | None = None,
+        connection: str | None = None,
+        since: datetime | None = None,
+        after: str = "",
+        limit: int = 50,
     ) -> Sequence[StoredDelivery]:
-        """Return deliveries, newest first."""
+        """Return deliveries received since a moment, newest first; `after` is the id of the one to go on after."""
+
+    def count(self, *, connection: str, since: datetime) -> int:
+        """Return how many deliveries of a connection were received since a moment."""
 
     def find(self, delivery_id: str) -> StoredDelivery | None:
         """Return the delivery of that id."""
@@ -276,13 +283,21 @@ class ClosingStorage(Protocol):
         """Return closings since a moment, oldest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whether a call was given out, which it was where there is nothing to wait for, and how the helpdesk answers."""
+
+    wait_seconds: float
+    breaker: Breaker
+
+
 class PacingStorage(Protocol):
     """How often each helpdesk is called, shared by all workers."""
 
-    def take(self, connection: str, *, now: datetime, calls: int, seconds: float) -> float:
-        """Take one call and return 0, or return the seconds to wait before asking again.
+    def take(self, connection: str, *, now: datetime, calls: int, seconds: float) -> Turn:
+        """Take one call, or return the seconds to wait before asking again.
 
-        Never more than `calls` are given out in any span of `seconds`.
+        Never more than `calls` are given out in any span of `seconds`, and none while the breaker is open.
         """
 
     def pause(self, connection: str, *, until: datetime) -> None:

@@ -10,6 +10,7 @@ not answer or refuses. Every datetime carries a time zone going in and is UTC co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -165,6 +166,9 @@ class ScoredStorage(Protocol):
     def find_scored(self, entry_id: str) -> ScoredEntry | None:
         """Return the entry of that id."""
 
+    def find_all_scored(self, entry_ids: Sequence[str]) -> Mapping[str, ScoredEntry]:
+        """Return the entries of those ids that there are, by id."""
+
     def count_scored(self) -> int:
         """Return how many entries are recorded."""
 
@@ -183,6 +187,12 @@ class Storage(KeyStorage, IdempotencyStorage, ScoredStorage, IntakeStorage, Revi
     @property
     def outcomes(self) -> OutcomeStorage:
         """What became of tickets."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep all that this thread writes meanwhile, in whatever part, in one transaction, or nothing of it.
+
+        What is awaited or called over a network meanwhile would be waited for by whoever writes next.
+        """
 
     def check(self) -> None:
         """Raise StorageError unless the database answers."""

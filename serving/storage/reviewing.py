@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from features.answers import ModelIdentity
 
@@ -52,6 +52,9 @@ class Sight:
 
 
 EVERYTHING = Sight()
+
+# What was suggested for an item: its connection, a target and its label, for each target that got one.
+SuggestedLabels: TypeAlias = frozenset[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,10 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class AuditAnswer:
-    """A blind answer for one target of an audited ticket; `given` is None for "cannot tell"."""
+    """A blind answer for one target of an audited ticket; `given` is None for "cannot tell".
+
+    Where urgent tickets were promised, audits are drawn besides from what was left to people: not `ran_unattended`.
+    """
 
     review_id: str
     item_id: str
@@ -164,6 +170,7 @@ class AuditAnswer:
     language: str
     group: str
     inclusion_probability: float
+    ran_unattended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +225,10 @@ class QueueStorage(Protocol):
     def count_open(self, chosen: QueueFilter = ALL_OPEN) -> int:
         """Return how many items `open_items` would return in all, not folded."""
 
-    def cluster_sizes(self, clusters: Sequence[str], *, chosen: QueueFilter = ALL_OPEN) -> Mapping[str, int]:
-        """Return for each cluster how many open items it has, audits excluded."""
+    def cluster_labels(
+        self, clusters: Sequence[str], *, visible_to: Sight = EVERYTHING
+    ) -> Mapping[str, Sequence[SuggestedLabels]]:
+        """Return for each cluster what was suggested for each of its open items, audits excluded."""
 
     def cluster_members(self, cluster: str, *, visible_to: Sight = EVERYTHING) -> Sequence[ReviewItem]:
         """Return the open items of a burst in the order of the queue; an audit is never among them."""
@@ -236,8 +245,11 @@ class QueueStorage(Protocol):
     def unlock(self, item_id: str, *, by: str) -> bool:
         """Let go of an item; return whether it was this person's."""
 
-    def withdraw(self, connection: str, *, ticket_id: str, at: datetime) -> int:
-        """Close a ticket's open items unreviewed; return how many. Audits stay: what is drawn is answered."""
+    def withdraw(self, connection: str, *, ticket_id: str, at: datetime, all_but: str = "") -> int:
+        """Close a ticket's open items unreviewed, but for the one of that id; return how many.
+
+        Audits stay: what is drawn is answered.
+        """
 
     def forget(self, connection: str, *, ticket_ids: Sequence[str], at: datetime) -> int:
         """Withdraw all items of tickets, audits too, and erase what their previews, reasons and questions say."""
@@ -317,7 +329,10 @@ class AuditStorage(Protocol):
     def disagreements(
         self, *, connection: str = "", target: str = "", is_audit: bool | None = None, since: datetime | None = None
     ) -> Sequence[Disagreement]:
-        """Return how often leads gave another label than the suggested one, by target, language and label."""
+        """Return how often leads gave another label than the suggested one, by target, language and label.
+
+        Of audits only those count of what ran unattended, where they alone are asked for.
+        """
 
 
 class ReviewingStorage(Protocol):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,7 @@ from serving.storage.transactions import Transactions
 
 # Between the failed claim and the look at who holds it, the holder may give it up; more often than this it will not.
 _CLAIM_ATTEMPTS = 5
+_AT_ONCE = 500
 
 
 def open_storage(url: str, *, cipher: Cipher = PLAIN) -> SqlStorage:
@@ -216,10 +218,24 @@ class SqlStorage:
             row = connection.execute(statement).mappings().one_or_none()
         return None if row is None else _scored_entry(row)
 
+    def find_all_scored(self, entry_ids: Sequence[str]) -> Mapping[str, ScoredEntry]:
+        """Return the entries of those ids that there are, by id."""
+        found: dict[str, ScoredEntry] = {}
+        with self._transactions.reading("looking up scored tickets") as opened:
+            for start in range(0, len(entry_ids), _AT_ONCE):
+                of_these = SCORED_TICKETS.c.id.in_(list(entry_ids[start : start + _AT_ONCE]))
+                rows = opened.execute(select(SCORED_TICKETS).where(of_these)).mappings()
+                found |= {row["id"]: _scored_entry(row) for row in rows}
+        return found
+
     def count_scored(self) -> int:
         """Return how many entries are recorded."""
         with self._transactions.reading("counting scored tickets") as connection:
             return connection.execute(select(func.count()).select_from(SCORED_TICKETS)).scalar_one()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep all that this thread writes meanwhile in one transaction, or nothing of it."""
+        return self._transactions.together("keeping what belongs together")
 
     def check(self) -> None:
         """Raise StorageError unless the database answers."""

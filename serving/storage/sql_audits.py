@@ -7,9 +7,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, select
 
-from serving.storage.review_tables import REVIEW_ANSWERS, REVIEW_ITEMS, REVIEWS
+from serving.storage.review_tables import REVIEW_ANSWERS, REVIEW_ITEMS, REVIEWS, UNATTENDED
 from serving.storage.reviewing import EVERYTHING, AgreementPair, AuditAnswer, Disagreement, Misroute, Sight
 from serving.storage.sql_sight import is_visible
 from serving.storage.transactions import Transactions
@@ -21,6 +21,7 @@ _JOINED = REVIEWS.join(REVIEW_ANSWERS, _ANSWER.review_id == _REVIEW.id).join(REV
 _STANDS = _REVIEW.undone_at.is_(None)
 _COULD_TELL = _ANSWER.given.is_not(None)
 _DIFFERS = _ANSWER.given != _ANSWER.suggested
+_RAN_UNATTENDED = exists().where(UNATTENDED.c.entry_id == _REVIEW.item_id, UNATTENDED.c.target == _ANSWER.target)
 
 
 class SqlAudits:
@@ -47,6 +48,7 @@ class SqlAudits:
                 _ITEM.language,
                 _ITEM.group,
                 _REVIEW.inclusion_probability,
+                _RAN_UNATTENDED.label("ran_unattended"),
             )
             .select_from(_JOINED)
             .where(*_blind(), *conditions, _REVIEW.connection == connection)
@@ -102,6 +104,8 @@ class SqlAudits:
         conditions = _conditions(connection=connection, target=target, since=since)
         if is_audit is not None:
             conditions.append(_REVIEW.is_audit.is_(is_audit))
+        if is_audit:
+            conditions.append(_RAN_UNATTENDED)
         different = func.sum(case((_DIFFERS, 1), else_=0))
         statement = (
             select(*group, func.count().label("answers"), different.label("different"))

@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, Integer, RowMapping, bindparam, func, select, tuple_, update
 
-from serving.storage.column_types import storable_text
+from serving.storage.column_types import UtcDateTime, storable_text
 from serving.storage.encryption import Cipher
 from serving.storage.intake import DeliveryState, StoredDelivery
 from serving.storage.intake_tables import DELIVERIES
@@ -19,6 +19,27 @@ from serving.storage.transactions import Transactions
 EMPTIED = "{}"
 _AT_ONCE = 500
 _COLUMNS = DELIVERIES.c
+# What another worker is taking at this moment is passed over; on SQLite, which has one writer, there is none.
+_DUE = (
+    select(_COLUMNS.id)
+    .where(
+        _COLUMNS.state == DeliveryState.ACCEPTED.value, _COLUMNS.next_attempt_at <= bindparam("now", type_=UtcDateTime)
+    )
+    .order_by(_COLUMNS.next_attempt_at, _COLUMNS.id)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_TAKE_DUE = (
+    update(DELIVERIES)
+    .where(_COLUMNS.id.in_(select(_DUE.c.id)))
+    .values(attempts=_COLUMNS.attempts + 1, next_attempt_at=bindparam("until", type_=UtcDateTime))
+    .returning(DELIVERIES)
+)
+# The values come with the parameters.
+_CHANGE = update(DELIVERIES).where(
+    _COLUMNS.id == bindparam("changed"), _COLUMNS.state == bindparam("accepted", DeliveryState.ACCEPTED.value)
+)
 
 
 class SqlDeliveries:
@@ -43,25 +64,13 @@ class SqlDeliveries:
             accepted = set(connection.execute(self._accept, rows).scalars())
         return [storable_text(delivery.id) in accepted for delivery in deliveries]
 
-    def due(self, now: datetime, *, limit: int) -> Sequence[StoredDelivery]:
-        """Return the accepted deliveries whose next attempt has come, the longest due first."""
-        statement = (
-            select(DELIVERIES)
-            .where(_COLUMNS.state == DeliveryState.ACCEPTED.value, _COLUMNS.next_attempt_at <= now)
-            .order_by(_COLUMNS.next_attempt_at, _COLUMNS.id)
-            .limit(limit)
-        )
-        return self._deliveries(statement, while_doing="looking for due deliveries")
-
-    def start_attempt(self, delivery_id: str, *, attempt: int, at: datetime, lease_seconds: float) -> bool:
-        """Take the attempt after `attempt - 1`: of several workers one gets True."""
-        return self._change(
-            delivery_id,
-            _COLUMNS.attempts == attempt - 1,
-            while_doing="starting an attempt",
-            attempts=attempt,
-            next_attempt_at=at + timedelta(seconds=lease_seconds),
-        )
+    def take_due(self, now: datetime, *, limit: int, lease_seconds: float) -> Sequence[StoredDelivery]:
+        """Begin the next attempt at accepted deliveries whose moment has come, the longest due first."""
+        asked = {"now": now, "limit": limit, "until": now + timedelta(seconds=lease_seconds)}
+        with self._transactions.writing_once("taking due deliveries") as connection:
+            rows = connection.execute(_TAKE_DUE, asked).mappings().all()
+        # Ids tell their order: the database returns what it changed in any.
+        return sorted(map(self._delivery, rows), key=lambda delivery: delivery.id)
 
     def finish(self, delivery_id: str, *, at: datetime, outcome: str) -> bool:
         """Mark an accepted delivery done; return whether it was accepted."""
@@ -107,15 +116,33 @@ class SqlDeliveries:
             return connection.execute(statement).rowcount == 1
 
     def list(
-        self, *, state: DeliveryState | None = None, connection: str | None = None, limit: int = 50
+        self,
+        *,
+        state: DeliveryState | None = None,
+        connection: str | None = None,
+        since: datetime | None = None,
+        after: str = "",
+        limit: int = 50,
     ) -> Sequence[StoredDelivery]:
-        """Return deliveries, newest first."""
+        """Return deliveries received since a moment, newest first; `after` is the id of the one to go on after."""
         statement = select(DELIVERIES).order_by(_COLUMNS.received_at.desc(), _COLUMNS.id.desc()).limit(limit)
+        if since is not None:
+            statement = statement.where(_COLUMNS.received_at >= since)
+        if after:
+            last = DELIVERIES.alias("last")
+            is_older = tuple_(_COLUMNS.received_at, _COLUMNS.id) < tuple_(last.c.received_at, last.c.id)
+            statement = statement.join(last, last.c.id == after).where(is_older)
         if state is not None:
             statement = statement.where(_COLUMNS.state == state.value)
         if connection is not None:
             statement = statement.where(_COLUMNS.connection == connection)
         return self._deliveries(statement, while_doing="listing deliveries")
+
+    def count(self, *, connection: str, since: datetime) -> int:
+        """Return how many deliveries of a connection were received since a moment."""
+        lately = (_COLUMNS.connection == connection, _COLUMNS.received_at >= since)
+        with self._transactions.reading("counting a connection's deliveries") as opened:
+            return opened.execute(select(func.count()).select_from(DELIVERIES).where(*lately)).scalar_one()
 
     def find(self, delivery_id: str) -> StoredDelivery | None:
         """Return the delivery of that id."""
@@ -160,12 +187,10 @@ class SqlDeliveries:
         with self._transactions.writing("emptying old deliveries") as connection:
             return connection.execute(statement).rowcount
 
-    def _change(self, delivery_id: str, *conditions: ColumnElement[bool], while_doing: str, **values: object) -> bool:
-        """Change an accepted delivery where the conditions hold; return whether they did."""
-        is_accepted = _COLUMNS.state == DeliveryState.ACCEPTED.value
-        statement = update(DELIVERIES).where(_COLUMNS.id == delivery_id, is_accepted, *conditions).values(**values)
-        with self._transactions.writing(while_doing) as connection:
-            return connection.execute(statement).rowcount == 1
+    def _change(self, delivery_id: str, *, while_doing: str, **values: object) -> bool:
+        """Change a delivery where it is accepted; return whether it was."""
+        with self._transactions.writing_once(while_doing) as connection:
+            return connection.execute(_CHANGE, {"changed": delivery_id, **values}).rowcount == 1
 
     def _deliveries(self, statement: Any, *, while_doing: str) -> Sequence[StoredDelivery]:
         with self._transactions.reading(while_doing) as connection:

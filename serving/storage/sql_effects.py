@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, bindparam, select, update
 
 from features.answers import ModelIdentity
 from features.errors import StorageError
@@ -16,6 +16,12 @@ from serving.storage.intake_tables import EFFECTS
 from serving.storage.transactions import Transactions
 
 _COLUMNS = EFFECTS.c
+_SAVE = update(EFFECTS).where(_COLUMNS.marker == bindparam("saved"))
+_OF_TICKET = (
+    select(EFFECTS)
+    .where(_COLUMNS.connection == bindparam("of"), _COLUMNS.ticket_id == bindparam("ticket"))
+    .order_by(_COLUMNS.claimed_at.desc(), _COLUMNS.marker.desc())
+)
 
 
 class SqlEffects:
@@ -23,6 +29,11 @@ class SqlEffects:
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
+        self._keep = (
+            transactions.insert(EFFECTS)
+            .on_conflict_do_nothing(index_elements=["connection", "ticket_id", "scored_state"])
+            .returning(_COLUMNS.marker)
+        )
 
     def claim(self, effect: Effect) -> Effect:
         """Keep an effect before it is written; return the one that stands, which is another's where it came first."""
@@ -31,30 +42,22 @@ class SqlEffects:
             _COLUMNS.ticket_id == effect.ticket_id,
             _COLUMNS.scored_state == effect.scored_state,
         )
-        keep = (
-            self._transactions.insert(EFFECTS)
-            .values(_row(effect))
-            .on_conflict_do_nothing(index_elements=["connection", "ticket_id", "scored_state"])
-        )
         with self._transactions.writing("claiming an effect") as connection:
-            connection.execute(keep)
+            if connection.execute(self._keep, _row(effect)).one_or_none() is not None:
+                return effect
             return _effect(connection.execute(standing).mappings().one())
 
     def save(self, effect: Effect) -> None:
         """Replace what is kept under the effect's marker; raise StorageError where nothing is."""
-        statement = update(EFFECTS).where(_COLUMNS.marker == effect.marker).values(_row(effect))
         with self._transactions.writing("saving an effect") as connection:
-            if connection.execute(statement).rowcount != 1:
+            if connection.execute(_SAVE, {**_row(effect), "saved": effect.marker}).rowcount != 1:
                 raise StorageError(f"There is no effect '{effect.marker[:60]}' to save. Claim it first.")
 
     def for_ticket(self, connection: str, *, ticket_id: str) -> Sequence[Effect]:
         """Return a ticket's effects, newest first."""
-        statement = (
-            select(EFFECTS)
-            .where(_COLUMNS.connection == connection, _COLUMNS.ticket_id == ticket_id)
-            .order_by(_COLUMNS.claimed_at.desc(), _COLUMNS.marker.desc())
-        )
-        return self._effects(statement, while_doing="reading a ticket's effects")
+        asked = {"of": connection, "ticket": ticket_id}
+        with self._transactions.reading("reading a ticket's effects") as opened:
+            return [_effect(row) for row in opened.execute(_OF_TICKET, asked).mappings()]
 
     def written(self, connection: str, *, model_version: str, since: datetime) -> Sequence[Effect]:
         """Return the effects of a model version written since a moment and not taken back, newest first."""
@@ -68,7 +71,8 @@ class SqlEffects:
             )
             .order_by(_COLUMNS.written_at.desc(), _COLUMNS.marker.desc())
         )
-        return self._effects(statement, while_doing="reading what was written")
+        with self._transactions.reading("reading what was written") as opened:
+            return [_effect(row) for row in opened.execute(statement).mappings()]
 
     def mark_reverted(self, marker: str, *, at: datetime) -> bool:
         """Mark a written effect as taken back; return whether it was written."""
@@ -80,10 +84,6 @@ class SqlEffects:
         )
         with self._transactions.writing("marking an effect as taken back") as connection:
             return connection.execute(statement).rowcount == 1
-
-    def _effects(self, statement: Any, *, while_doing: str) -> Sequence[Effect]:
-        with self._transactions.reading(while_doing) as connection:
-            return [_effect(row) for row in connection.execute(statement).mappings()]
 
 
 def _row(effect: Effect) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Table, delete, exists, insert, select, union, update
+from sqlalchemy import Connection, Table, bindparam, delete, exists, insert, select, union, update
 
 from serving.storage.encryption import Cipher
 from serving.storage.intake import DeliveryState, OriginalView, Tombstone
@@ -20,12 +20,27 @@ FORGOTTEN = "forgotten"
 _TicketKey: TypeAlias = tuple[str, str]
 
 
+def _is(table: Table, key: tuple[Any, Any]) -> Any:
+    return (table.c.connection == key[0]) & (table.c.ticket_id == key[1])
+
+
+_ASKED: tuple[Any, Any] = bindparam("of"), bindparam("ticket")
+# In one order everywhere, so that two of these at once cannot wait for each other.
+_HOLD_DELIVERIES = select(DELIVERIES.c.id).where(_is(DELIVERIES, _ASKED)).order_by(DELIVERIES.c.id).with_for_update()
+_IS_FORGOTTEN = select(exists().where(_is(TOMBSTONES, _ASKED)))
+
+
 class SqlOriginals:
     """An `OriginalStorage` in SQLite or PostgreSQL."""
 
     def __init__(self, transactions: Transactions, *, cipher: Cipher) -> None:
         self._transactions = transactions
         self._cipher = cipher
+        insert_text = transactions.insert(ORIGINALS)
+        self._keep = insert_text.on_conflict_do_update(
+            index_elements=["connection", "ticket_id"],
+            set_={name: insert_text.excluded[name] for name in ("content", "kept_at", "requester_sha256")},
+        )
 
     def keep(
         self, connection: str, *, ticket_id: str, content: Mapping[str, Any], at: datetime, requester_sha256: str = ""
@@ -36,13 +51,13 @@ class SqlOriginals:
             "kept_at": at,
             "requester_sha256": requester_sha256,
         }
+        asked = {"of": connection, "ticket": ticket_id}
         with self._transactions.writing("keeping a ticket's text") as opened:
             # Whoever forgets the ticket changes these rows first: one of the two waits, and then sees the other.
-            opened.execute(select(DELIVERIES.c.id).where(_is(DELIVERIES, (connection, ticket_id))).with_for_update())
-            if opened.execute(select(exists().where(_is(TOMBSTONES, (connection, ticket_id))))).scalar_one():
+            opened.execute(_HOLD_DELIVERIES, asked)
+            if opened.execute(_IS_FORGOTTEN, asked).scalar_one():
                 return False
-            statement = self._transactions.insert(ORIGINALS).values(connection=connection, ticket_id=ticket_id, **told)
-            opened.execute(statement.on_conflict_do_update(index_elements=["connection", "ticket_id"], set_=told))
+            opened.execute(self._keep, {"connection": connection, "ticket_id": ticket_id, **told})
         return True
 
     def read(self, connection: str, *, ticket_id: str, by: str, at: datetime) -> Mapping[str, Any] | None:
@@ -105,10 +120,6 @@ class SqlOriginals:
         ]
         if rows:
             opened.execute(self._transactions.insert(TOMBSTONES).on_conflict_do_nothing(), rows)
-
-
-def _is(table: Table, key: _TicketKey) -> Any:
-    return (table.c.connection == key[0]) & (table.c.ticket_id == key[1])
 
 
 def _tickets_of(opened: Connection, requester_sha256: str) -> Sequence[_TicketKey]:

@@ -10,15 +10,18 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Float, and_, bindparam, case, or_, select, update
 
-from serving.storage.intake import Breaker
+from serving.storage.column_types import UtcDateTime
+from serving.storage.intake import Breaker, Turn
 from serving.storage.intake_tables import HELPDESK_PACE
 from serving.storage.transactions import Transactions
 
 # This part of the calls may come at once; the others are spread evenly over the rest of the span.
 _BURST_SHARE = 10
 _COLUMNS = HELPDESK_PACE.c
+# In the order of the fields of a Breaker.
+_BREAKER = (_COLUMNS.failures, _COLUMNS.open_until, _COLUMNS.paused_until)
 _FRESH: dict[str, Any] = {"spread_until": 0.0, "failures": 0}
 _NO_DOUBLING_BEYOND = 32
 
@@ -28,30 +31,29 @@ class SqlPacing:
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
+        self._take = _take(transactions)
 
-    def take(self, connection: str, *, now: datetime, calls: int, seconds: float) -> float:
-        """Take one call and return 0, or return the seconds to wait before asking again."""
+    def take(self, connection: str, *, now: datetime, calls: int, seconds: float) -> Turn:
+        """Take one call, or return the seconds to wait before asking again."""
         burst = max(1, calls // _BURST_SHARE)
         # A burst and one call an interval after it until the span ends are `calls` in all.
         interval = seconds / (calls - burst + 1)
         ahead = (burst - 1) * interval
         moment = now.timestamp()
-        is_paused = and_(_COLUMNS.paused_until.is_not(None), _COLUMNS.paused_until > now)
-        spread_from = case((_COLUMNS.spread_until > moment, _COLUMNS.spread_until), else_=moment)
-        statement = (
-            self._transactions.insert(HELPDESK_PACE)
-            .values({**_FRESH, "connection": connection, "spread_until": moment + interval})
-            .on_conflict_do_update(
-                index_elements=["connection"],
-                set_={"spread_until": spread_from + interval},
-                where=and_(_COLUMNS.spread_until <= moment + ahead, ~is_paused),
-            )
-            .returning(_COLUMNS.spread_until)
-        )
-        with self._transactions.writing("taking a call") as opened:
-            if opened.execute(statement).one_or_none() is not None:
-                return 0.0
-            return _wait_seconds(opened, connection, now=now, ahead=ahead)
+        asked = {
+            **_FRESH,
+            "connection": connection,
+            "spread_until": moment + interval,
+            "moment": moment,
+            "interval": interval,
+            "latest": moment + ahead,
+            "now": now,
+        }
+        with self._transactions.writing_once("taking a call") as opened:
+            taken = opened.execute(self._take, asked).mappings().one_or_none()
+            if taken is not None:
+                return Turn(0.0, Breaker(**taken))
+            return _wait(opened, connection, now=now, ahead=ahead)
 
     def pause(self, connection: str, *, until: datetime) -> None:
         """Give no call out before a moment; a later one that is known stands."""
@@ -61,7 +63,7 @@ class SqlPacing:
             .values({**_FRESH, "connection": connection, "paused_until": until})
             .on_conflict_do_update(index_elements=["connection"], set_={"paused_until": until}, where=is_earlier)
         )
-        with self._transactions.writing("pausing a connection") as opened:
+        with self._transactions.writing_once("pausing a connection") as opened:
             opened.execute(statement)
 
     def breaker(self, connection: str) -> Breaker:
@@ -95,7 +97,7 @@ class SqlPacing:
         has_ended = and_(_COLUMNS.open_until.is_not(None), _COLUMNS.open_until <= now)
         is_free = or_(_COLUMNS.probed_until.is_(None), _COLUMNS.probed_until <= now)
         statement = _change(connection).where(has_ended, is_free).values(probed_until=now + timedelta(seconds=seconds))
-        with self._transactions.writing("taking the call that probes") as opened:
+        with self._transactions.writing_once("taking the call that probes") as opened:
             return opened.execute(statement).rowcount == 1
 
     def note_success(self, connection: str) -> None:
@@ -103,24 +105,51 @@ class SqlPacing:
         statement = (
             _change(connection).where(_COLUMNS.failures > 0).values(failures=0, open_until=None, probed_until=None)
         )
-        with self._transactions.writing("noting a success") as opened:
+        with self._transactions.writing_once("noting a success") as opened:
             opened.execute(statement)
 
 
 def _change(connection: str) -> Any:
-    return update(HELPDESK_PACE).where(_COLUMNS.connection == connection)
+    return update(HELPDESK_PACE).where(_is(connection))
 
 
-def _wait_seconds(opened: Connection, connection: str, *, now: datetime, ahead: float) -> float:
-    statement = select(_COLUMNS.spread_until, _COLUMNS.paused_until).where(_COLUMNS.connection == connection)
-    found = opened.execute(statement).one()
-    paused = (found.paused_until - now).total_seconds() if found.paused_until is not None else 0.0
-    seconds: float = max(found.spread_until - ahead - now.timestamp(), paused)
+def _take(transactions: Transactions) -> Any:
+    """Return the statement that takes a call: made once, because making it takes longer than running it."""
+    moment, interval = bindparam("moment", type_=Float), bindparam("interval", type_=Float)
+    now = bindparam("now", type_=UtcDateTime)
+    spread_from = case((_COLUMNS.spread_until > moment, _COLUMNS.spread_until), else_=moment)
+    is_in_turn = _COLUMNS.spread_until <= bindparam("latest", type_=Float)
+    row: dict[str, Any] = {name: bindparam(name) for name in ("connection", "spread_until", "failures")}
+    return (
+        transactions.insert(HELPDESK_PACE)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=["connection"],
+            set_={"spread_until": spread_from + interval},
+            where=and_(is_in_turn, _is_past(_COLUMNS.paused_until, now), _is_past(_COLUMNS.open_until, now)),
+        )
+        .returning(*_BREAKER)
+    )
+
+
+def _is_past(column: Any, now: Any) -> ColumnElement[bool]:
+    return or_(column.is_(None), column <= now)
+
+
+def _wait(opened: Connection, connection: str, *, now: datetime, ahead: float) -> Turn:
+    """Return when to ask again: when the turn comes, the pause ends and the breaker lets a call through."""
+    spread_until, *told = opened.execute(select(_COLUMNS.spread_until, *_BREAKER).where(_is(connection))).one()
+    breaker = Breaker(*told)
+    moments = [one for one in (breaker.open_until, breaker.paused_until) if one is not None]
+    seconds: float = max(spread_until - ahead - now.timestamp(), *((one - now).total_seconds() for one in moments), 0.0)
     # Rounded up, so that whoever waits that long is not sent back for a fraction of a rounding error.
-    return max(math.ceil(seconds * 1000) / 1000, 0.001)
+    return Turn(max(math.ceil(seconds * 1000) / 1000, 0.001), breaker)
+
+
+def _is(connection: str) -> ColumnElement[bool]:
+    return _COLUMNS.connection == connection
 
 
 def _breaker(opened: Connection, connection: str) -> Breaker:
-    statement = select(_COLUMNS.failures, _COLUMNS.open_until, _COLUMNS.paused_until)
-    row = opened.execute(statement.where(_COLUMNS.connection == connection)).mappings().one_or_none()
+    row = opened.execute(select(*_BREAKER).where(_is(connection))).mappings().one_or_none()
     return Breaker() if row is None else Breaker(**row)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    bindparam,
     exists,
     func,
     or_,
@@ -25,7 +26,16 @@ from sqlalchemy import (
 
 from features.answers import ModelIdentity
 from serving.storage.review_tables import REVIEW_ITEM_LABELS, REVIEW_ITEM_TARGETS, REVIEW_ITEMS, REVIEWS
-from serving.storage.reviewing import ALL_OPEN, EVERYTHING, LONGEST_PREVIEW, ItemState, QueueFilter, ReviewItem, Sight
+from serving.storage.reviewing import (
+    ALL_OPEN,
+    EVERYTHING,
+    LONGEST_PREVIEW,
+    ItemState,
+    QueueFilter,
+    ReviewItem,
+    Sight,
+    SuggestedLabels,
+)
 from serving.storage.sql_sight import group_key, is_visible
 from serving.storage.transactions import Transactions
 
@@ -36,6 +46,14 @@ _COLUMNS = REVIEW_ITEMS.c
 _ORDER = (_COLUMNS.due_hour, _COLUMNS.priority_rank, _COLUMNS.negative_worth, _COLUMNS.id)
 # After every hour that there will be.
 _NEVER_DUE = 2**31 - 1
+# The values come with the parameters.
+_WITHDRAW = update(REVIEW_ITEMS).where(
+    _COLUMNS.connection == bindparam("of"),
+    _COLUMNS.ticket_id == bindparam("ticket"),
+    _COLUMNS.id != bindparam("all_but"),
+    _COLUMNS.state == bindparam("open", ItemState.OPEN.value),
+    ~_COLUMNS.is_audit,
+)
 # Columns that are there for the database alone.
 _INNER = ("group_key", "due_hour", "negative_worth", "preview_key")
 
@@ -77,16 +95,24 @@ class SqlQueue:
         with self._transactions.reading("counting the review queue") as opened:
             return opened.execute(statement).scalar_one()
 
-    def cluster_sizes(self, clusters: Sequence[str], *, chosen: QueueFilter = ALL_OPEN) -> Mapping[str, int]:
-        """Return for each cluster how many open items it has, audits excluded."""
+    def cluster_labels(
+        self, clusters: Sequence[str], *, visible_to: Sight = EVERYTHING
+    ) -> Mapping[str, Sequence[SuggestedLabels]]:
+        """Return for each cluster what was suggested for each of its open items, audits excluded."""
+        labels = REVIEW_ITEM_LABELS.c
+        chosen = QueueFilter(is_audit=False, visible_to=visible_to)
         statement = (
-            select(_COLUMNS.cluster, func.count())
-            .where(*_open(chosen), _COLUMNS.cluster.in_(list(clusters)), ~_COLUMNS.is_audit)
-            .group_by(_COLUMNS.cluster)
+            select(_COLUMNS.cluster, _COLUMNS.id, _COLUMNS.connection, labels.target, labels.label)
+            .select_from(REVIEW_ITEMS.outerjoin(REVIEW_ITEM_LABELS, labels.item_id == _COLUMNS.id))
+            .where(*_open(chosen), _COLUMNS.cluster.in_(list(clusters)))
         )
-        with self._transactions.reading("counting bursts") as opened:
-            counted: dict[str, int] = {row[0]: row[1] for row in opened.execute(statement)}
-        return {cluster: counted.get(cluster, 0) for cluster in clusters}
+        suggested: dict[str, dict[str, set[tuple[str, str, str]]]] = {cluster: {} for cluster in clusters}
+        with self._transactions.reading("looking at bursts") as opened:
+            for cluster, item_id, connection, target, label in opened.execute(statement):
+                of_item = suggested[cluster].setdefault(item_id, set())
+                if target is not None:
+                    of_item.add((connection, target, label))
+        return {cluster: [frozenset(one) for one in items.values()] for cluster, items in suggested.items()}
 
     def cluster_members(self, cluster: str, *, visible_to: Sight = EVERYTHING) -> Sequence[ReviewItem]:
         """Return the open items of a burst in the order of the queue; an audit is never among them."""
@@ -133,12 +159,11 @@ class SqlQueue:
         with self._transactions.writing("unlocking a review item") as opened:
             return opened.execute(statement).rowcount == 1
 
-    def withdraw(self, connection: str, *, ticket_id: str, at: datetime) -> int:
-        """Close a ticket's open items unreviewed; return how many. Audits stay: what is drawn is answered."""
-        is_open = and_(_COLUMNS.state == ItemState.OPEN.value, ~_COLUMNS.is_audit)
-        statement = update(REVIEW_ITEMS).where(_of_tickets(connection, [ticket_id]), is_open).values(_withdrawn(at))
+    def withdraw(self, connection: str, *, ticket_id: str, at: datetime, all_but: str = "") -> int:
+        """Close a ticket's open items unreviewed, but for the one of that id; return how many."""
+        asked = {"of": connection, "ticket": ticket_id, "all_but": all_but}
         with self._transactions.writing("withdrawing review items") as opened:
-            return opened.execute(statement).rowcount
+            return opened.execute(_WITHDRAW, {**asked, **_withdrawn(at)}).rowcount
 
     def forget(self, connection: str, *, ticket_ids: Sequence[str], at: datetime) -> int:
         """Withdraw all items of tickets, audits too, and erase what their previews, reasons and questions say."""

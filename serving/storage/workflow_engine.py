@@ -16,7 +16,9 @@ def open_workflow_engine(database_url: str) -> Engine:
     """Return an engine for the workflows of a service whose own database is at an address; raise StorageError."""
     url = engines.parse_url(database_url)
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, hide_parameters=True)
+        engines.replace_lost_connections(engine)
+        return engine
     path = Path(str(url.database))
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not the service's own engine: the workflows' library begins its transactions itself.

@@ -34,6 +34,7 @@ from serving.storage.intake import (
     SetBy,
     StoredDelivery,
     Tombstone,
+    Turn,
     requester_sha256,
 )
 from serving.storage.interface import ScoredEntry, Source
@@ -43,6 +44,7 @@ NOW = datetime(2026, 3, 2, 9, 30, 15, 123456, tzinfo=UTC)
 MINJI, OTHER = requester_sha256("minji@example.com"), requester_sha256("sam@example.com")
 KEY = Fernet.generate_key().decode()
 RACERS = 8
+LEASE_SECONDS = 60
 
 
 def later(seconds: float) -> datetime:
@@ -89,6 +91,11 @@ def accepted(storage: SqlStorage, key: str = "k-1", **changes: Any) -> StoredDel
     return made
 
 
+def taken(storage: SqlStorage, *, at: datetime = NOW, limit: int = 10) -> Sequence[StoredDelivery]:
+    """Return the deliveries that a worker takes at a moment."""
+    return storage.deliveries.take_due(at, limit=limit, lease_seconds=LEASE_SECONDS)
+
+
 def executed(database_url: str, statement: str) -> Sequence[Any]:
     """Return what a statement returns, past the storage."""
     engine = engines.create(engines.parse_url(database_url))
@@ -110,7 +117,43 @@ def test_implements_the_interface(storage: SqlStorage) -> None:
     """The SQL storage is an IntakeStorage, which mypy checks here, and an empty one answers."""
     held: IntakeStorage = storage
     assert held.deliveries.counts() == dict.fromkeys(DeliveryState, 0)
-    assert held.deliveries.due(NOW, limit=10) == []
+    assert taken(storage) == []
+
+
+class TestTogether:
+    def test_what_belongs_together_is_kept_at_once(self, storage: SqlStorage) -> None:
+        """Until the end nobody else sees what is written together, and who writes it does; then all of it is there."""
+        made = accepted(storage)
+        with storage.together(), storage.together():
+            storage.effects.claim(effect())
+            storage.deliveries.finish(made.id, at=NOW, outcome="written")
+            assert storage.effects.for_ticket("zendesk-main", ticket_id="42") == [effect()]
+            with ThreadPoolExecutor(1) as threads:
+                assert threads.submit(storage.effects.for_ticket, "zendesk-main", ticket_id="42").result() == []
+        assert storage.effects.for_ticket("zendesk-main", ticket_id="42") == [effect()]
+        assert storage.deliveries.counts()[DeliveryState.DONE] == 1
+
+    @pytest.mark.parametrize("error", [StorageError, ValueError])
+    def test_all_or_nothing(self, storage: SqlStorage, error: type[Exception]) -> None:
+        """Whatever fails undoes all that was written together before it, and what comes after is kept again."""
+        made = accepted(storage)
+
+        def fail() -> None:
+            assert storage.originals.keep("zendesk-main", ticket_id="42", content={"body": "-"}, at=NOW)
+            storage.effects.claim(effect())
+            storage.record([scored("42")])
+            storage.deliveries.finish(made.id, at=NOW, outcome="written")
+            if error is StorageError:
+                storage.effects.save(effect("unknown"))
+            raise ValueError
+
+        with pytest.raises(error), storage.together():
+            fail()
+        assert storage.effects.for_ticket("zendesk-main", ticket_id="42") == []
+        assert storage.count_scored() == 0
+        assert storage.originals.read("zendesk-main", ticket_id="42", by="kim", at=NOW) is None
+        assert storage.deliveries.find(made.id) == made
+        assert storage.deliveries.finish(made.id, at=NOW, outcome="written")
 
 
 class TestDeliveries:
@@ -123,7 +166,7 @@ class TestDeliveries:
     def test_is_due_at_once_unless_told_otherwise(self, storage: SqlStorage) -> None:
         """A delivery without a moment for its first attempt is due when it was received."""
         made = accepted(storage, next_attempt_at=None)
-        assert storage.deliveries.due(NOW, limit=10) == [replace(made, next_attempt_at=NOW)]
+        assert taken(storage) == [replace(made, attempts=1, next_attempt_at=later(LEASE_SECONDS))]
 
     def test_duplicates_are_told(self, storage: SqlStorage) -> None:
         """A key is accepted once for each connection, within one batch too; the first sending stands."""
@@ -148,35 +191,38 @@ class TestDeliveries:
             assert sum(map(sum, threads.map(race, range(RACERS)))) == 20
 
     def test_due_longest_first(self, storage: SqlStorage) -> None:
-        """What is due comes longest due first, and neither what waits nor what has ended."""
+        """What is due is taken longest due first, once, and neither what waits nor what has ended."""
         for number in (3, 1, 2, 9):
             accepted(storage, f"k-{number}", at=later(number))
         accepted(storage, "unreadable", at=NOW, state=DeliveryState.UNREADABLE)
-        assert [one.key for one in storage.deliveries.due(later(3), limit=2)] == ["k-1", "k-2"]
-        assert [one.key for one in storage.deliveries.due(later(3), limit=9)] == ["k-1", "k-2", "k-3"]
+        assert [one.key for one in taken(storage, at=later(3), limit=2)] == ["k-1", "k-2"]
+        assert [one.key for one in taken(storage, at=later(3))] == ["k-3"]
+        assert taken(storage, at=later(3)) == []
 
     def test_one_worker_gets_an_attempt(self, storage: SqlStorage) -> None:
-        """Of eight workers that start the same attempt one does; the delivery is due again when the lease ends."""
-        made = accepted(storage)
+        """Of eight workers that take at once each delivery falls to one; it is due again when the lease ends."""
+        made = [accepted(storage, f"k-{number}").id for number in range(3 * RACERS)]
         barrier = Barrier(RACERS)
 
-        def start(_: int) -> bool:
+        def take(_: int) -> Sequence[str]:
             barrier.wait()
-            return storage.deliveries.start_attempt(made.id, attempt=1, at=NOW, lease_seconds=60)
+            return [one.id for _ in range(3) for one in taken(storage, limit=2)]
 
         with ThreadPoolExecutor(RACERS) as threads:
-            assert sorted(threads.map(start, range(RACERS))) == [False] * (RACERS - 1) + [True]
-        assert storage.deliveries.due(later(59), limit=1) == []
-        (again,) = storage.deliveries.due(later(60), limit=1)
-        assert again.attempts == 1
-        assert storage.deliveries.start_attempt(made.id, attempt=2, at=later(60), lease_seconds=60)
+            got = [one for ids in threads.map(take, range(RACERS)) for one in ids]
+        got += [one.id for one in taken(storage, limit=len(made))]
+        assert sorted(got) == sorted(made)
+        assert taken(storage, at=later(LEASE_SECONDS - 1)) == []
+        again = taken(storage, at=later(LEASE_SECONDS), limit=len(made))
+        assert {one.attempts for one in again} == {2}
+        assert len(again) == len(made)
 
     def test_postponed_waits(self, storage: SqlStorage) -> None:
         """A postponed delivery is due at its moment, with the error noted."""
         made = accepted(storage)
         assert storage.deliveries.postpone(made.id, until=later(30), error="The helpdesk is down.")
-        assert storage.deliveries.due(later(29), limit=1) == []
-        assert storage.deliveries.due(later(30), limit=1)[0].last_error == "The helpdesk is down."
+        assert taken(storage, at=later(29)) == []
+        assert taken(storage, at=later(30))[0].last_error == "The helpdesk is down."
 
     def test_end_stands(self, storage: SqlStorage) -> None:
         """A finished delivery is due no more, and a late worker changes nothing of it."""
@@ -184,26 +230,27 @@ class TestDeliveries:
         assert storage.deliveries.finish(made.id, at=later(1), outcome="written")
         assert not storage.deliveries.postpone(made.id, until=NOW, error="late")
         assert not storage.deliveries.bury(made.id, at=NOW, error="late")
-        assert not storage.deliveries.start_attempt(made.id, attempt=1, at=NOW, lease_seconds=60)
         done = replace(made, state=DeliveryState.DONE, finished_at=later(1), outcome="written")
         assert storage.deliveries.find(made.id) == done
-        assert storage.deliveries.due(later(99), limit=1) == []
+        assert taken(storage, at=later(99)) == []
+        assert storage.deliveries.find(made.id) == done
 
     def test_replay_begins_anew(self, storage: SqlStorage) -> None:
         """A dead delivery is listed, and replayed it is as if it had just come; one that waits is left."""
         made = accepted(storage)
         assert not storage.deliveries.replay(made.id, at=later(1))
-        storage.deliveries.start_attempt(made.id, attempt=1, at=NOW, lease_seconds=60)
+        assert taken(storage)
         assert storage.deliveries.bury(made.id, at=later(1), error="refused")
         assert [one.id for one in storage.deliveries.list(state=DeliveryState.DEAD)] == [made.id]
         assert storage.deliveries.replay(made.id, at=later(2))
-        assert storage.deliveries.due(later(2), limit=1) == [replace(made, next_attempt_at=later(2))]
+        assert storage.deliveries.find(made.id) == replace(made, next_attempt_at=later(2))
+        assert [one.attempts for one in taken(storage, at=later(2))] == [1]
 
     def test_replay_begins_what_was_not_understood(self, storage: SqlStorage) -> None:
         """A delivery that a faulty service could not understand is worked on once a mended one replays it."""
         made = accepted(storage, "unreadable", state=DeliveryState.UNREADABLE)
         assert storage.deliveries.replay(made.id, at=later(1))
-        assert [one.id for one in storage.deliveries.due(later(1), limit=1)] == [made.id]
+        assert [one.id for one in taken(storage, at=later(1))] == [made.id]
 
     def test_lists_newest_first(self, storage: SqlStorage) -> None:
         """Listing can be narrowed to a state and a connection, and counts tell how many there are."""
@@ -211,6 +258,10 @@ class TestDeliveries:
         dead = accepted(storage, "3", at=later(2), state=DeliveryState.DEAD)
         assert storage.deliveries.list() == [dead, second, first]
         assert storage.deliveries.list(limit=1) == [dead]
+        assert storage.deliveries.list(after=dead.id, limit=1) == [second]
+        assert storage.deliveries.list(after=dead.id, since=later(1)) == [second]
+        assert storage.deliveries.list(after=first.id) == []
+        assert storage.deliveries.count(connection="zendesk-main", since=later(1)) == 1
         assert storage.deliveries.list(connection="zendesk-main", state=DeliveryState.ACCEPTED) == [first]
         counted = {DeliveryState.ACCEPTED: 2, DeliveryState.DEAD: 1}
         assert storage.deliveries.counts() == dict.fromkeys(DeliveryState, 0) | counted
@@ -403,6 +454,7 @@ def test_scored_ticket_says_where_it_came_from(storage: SqlStorage) -> None:
     assert storage.scored("42", connection="jira") == []
     assert storage.find_scored(entry.id) == entry
     assert storage.find_scored("none") is None
+    assert storage.find_all_scored([entry.id, "none"]) == {entry.id: entry}
 
 
 class TestClosings:
@@ -436,7 +488,7 @@ class TestPacing:
         name, clock, taken = time_ordered_id(NOW), 0.0, []
         for step in steps:
             clock += step
-            if sqlite_storage.pacing.take(name, now=later(clock), calls=calls, seconds=10) == 0:
+            if sqlite_storage.pacing.take(name, now=later(clock), calls=calls, seconds=10).wait_seconds == 0:
                 taken.append(clock)
         assert taken
         for start in taken:
@@ -446,7 +498,7 @@ class TestPacing:
         """After the seconds that it was told, and no more, a caller gets its call; the pace is used up whole."""
         clock, count = 0.0, 0
         while clock < 59.9:
-            wait = storage.pacing.take("zendesk-main", now=later(clock), calls=20, seconds=60)
+            wait = storage.pacing.take("zendesk-main", now=later(clock), calls=20, seconds=60).wait_seconds
             count, clock = count + (wait == 0), clock + wait
         assert count == 20
 
@@ -456,18 +508,29 @@ class TestPacing:
 
         def take(_: int) -> float:
             barrier.wait()
-            return storage.pacing.take("zendesk-main", now=NOW, calls=30, seconds=60)
+            return storage.pacing.take("zendesk-main", now=NOW, calls=30, seconds=60).wait_seconds
 
         with ThreadPoolExecutor(RACERS) as threads:
             assert list(threads.map(take, range(RACERS))).count(0) == 3
-        assert storage.pacing.take("jira", now=NOW, calls=1, seconds=60) == 0
+        assert storage.pacing.take("jira", now=NOW, calls=1, seconds=60) == Turn(0, Breaker())
 
     def test_pause_holds_all_calls(self, storage: SqlStorage) -> None:
         """A paused connection gives out no call until the later of its pauses ends."""
         storage.pacing.pause("zendesk-main", until=later(30))
         storage.pacing.pause("zendesk-main", until=later(10))
-        assert storage.pacing.take("zendesk-main", now=later(10), calls=100, seconds=60) == 20
-        assert storage.pacing.take("zendesk-main", now=later(30), calls=100, seconds=60) == 0
+        paused = Breaker(paused_until=later(30))
+        assert storage.pacing.take("zendesk-main", now=later(10), calls=100, seconds=60) == Turn(20, paused)
+        assert storage.pacing.take("zendesk-main", now=later(30), calls=100, seconds=60) == Turn(0, paused)
+
+    def test_open_breaker_gives_out_no_call(self, storage: SqlStorage) -> None:
+        """While the breaker is open no turn of the pace is used up; whoever gets a call learns how it answered."""
+        for _ in range(5):
+            storage.pacing.note_failure("zendesk-main", now=NOW, threshold=5, open_seconds=30, longest_seconds=300)
+        is_open = Breaker(failures=5, open_until=later(30))
+        for _ in range(3):
+            assert storage.pacing.take("zendesk-main", now=later(20), calls=1, seconds=60) == Turn(10, is_open)
+        assert storage.pacing.take("zendesk-main", now=later(30), calls=1, seconds=60) == Turn(0, is_open)
+        assert storage.pacing.take("zendesk-main", now=later(30), calls=1, seconds=60).wait_seconds == 60
 
     def test_breaker_opens_for_longer_each_time(self, storage: SqlStorage) -> None:
         """From the fifth failure on the breaker opens, 30 seconds first and five minutes at most."""

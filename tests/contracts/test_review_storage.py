@@ -187,7 +187,24 @@ class TestQueue:
         chosen = QueueFilter(visible_to=PERSONNEL_HIDDEN)
         assert names(storage.queue.open_items(chosen, is_folded=True)) == ["m0", "z", "drawn"]
         assert names(storage.queue.cluster_members("burst", visible_to=PERSONNEL_HIDDEN)) == ["m0", "m1", "m2"]
-        assert storage.queue.cluster_sizes(["burst", "x"], chosen=chosen) == {"burst": 3, "x": 0}
+        found = storage.queue.cluster_labels(["burst", "x"], visible_to=PERSONNEL_HIDDEN)
+        assert {cluster: len(suggested) for cluster, suggested in found.items()} == {"burst": 3, "x": 0}
+
+    def test_tells_what_was_suggested_in_a_burst(self, storage: SqlStorage) -> None:
+        """Each open item stands by its labels, those of the same suggestion equal each other; one may have none."""
+        network, printing = ({"group": {"label": label}, "category": {"label": ""}} for label in ("network", "print"))
+        storage.queue.add(
+            [
+                item("a", cluster="burst", targets=network),
+                item("b", cluster="burst", targets=network),
+                item("c", cluster="burst", targets=printing),
+                item("d", cluster="burst", targets={}),
+                item("drawn", cluster="burst", is_audit=True, targets=network),
+            ]
+        )
+        found = sorted(map(sorted, storage.queue.cluster_labels(["burst"])["burst"]))
+        labels = [[("desk", "group", label)] for label in ("network", "network", "print")]
+        assert found == [[], *labels]
 
     def test_one_of_several_gets_the_lock(self, storage: SqlStorage) -> None:
         """Of leads who open an item at once one holds it, and all are told who."""
@@ -206,6 +223,12 @@ class TestQueue:
         assert storage.queue.withdraw("desk", ticket_id="1", at=NOW) == 1
         assert names(storage.queue.open_items()) == ["b", "drawn"]
         assert storage.queue.lock("a", by="kim", now=NOW, seconds=60) == ""
+
+    def test_withdraws_all_but_the_newest(self, storage: SqlStorage) -> None:
+        """What was said of an earlier state of a ticket makes room for what is said of it now."""
+        storage.queue.add([item("old", ticket_id="1"), item("new", ticket_id="1")])
+        assert storage.queue.withdraw("desk", ticket_id="1", at=NOW, all_but="new") == 1
+        assert names(storage.queue.open_items()) == ["new"]
 
     def test_forgets_what_a_ticket_said(self, storage: SqlStorage) -> None:
         """Of a forgotten ticket no preview, reason or question is left, and nothing opens it again."""

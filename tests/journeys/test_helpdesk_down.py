@@ -34,15 +34,14 @@ _MOST_ATTEMPTS = 600
 
 
 class UrgentScorer:
-    """Says of every ticket that it is urgent, and records it as the service does."""
+    """Says of every ticket that it is urgent."""
 
-    def __init__(self, storage: SqlStorage, *, clock: Clock) -> None:
-        self._storage = storage
+    def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
 
     def score(self, ticket: Ticket, *, connection: Connection, entry_id: str, warnings: tuple[str, ...]) -> ScoredEntry:
         """Return the record of the scored ticket."""
-        entry = ScoredEntry(
+        return ScoredEntry(
             id=entry_id,
             ticket_id=ticket.id,
             scored_at=self._clock(),
@@ -65,8 +64,6 @@ class UrgentScorer:
             connection=connection.name,
             delivery_id=entry_id,
         )
-        self._storage.record([entry])
-        return entry
 
 
 class Unobserved:
@@ -113,13 +110,8 @@ class Site:
         raise AssertionError(f"{len(waiting)} deliveries still wait after {_MOST_ATTEMPTS} attempts")
 
     def _attempt_next(self) -> None:
-        deliveries = self.storage.deliveries
-        (delivery,) = deliveries.due(self.clock(), limit=1)
-        number = delivery.attempts + 1
-        assert deliveries.start_attempt(delivery.id, attempt=number, at=self.clock(), lease_seconds=_LEASE_SECONDS)
-        begun = deliveries.find(delivery.id)
-        assert begun is not None
-        self.work.attempt(begun)
+        (delivery,) = self.storage.deliveries.take_due(self.clock(), limit=1, lease_seconds=_LEASE_SECONDS)
+        self.work.attempt(delivery)
 
 
 @pytest.fixture
@@ -145,7 +137,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             Intake(connections, deliveries=storage.deliveries, observer=Unobserved(), clock=clock),
             TicketWork(
                 storage=storage,
-                scorer=UrgentScorer(storage, clock=clock),
+                scorer=UrgentScorer(clock=clock),
                 helpdesk_of=lambda _: helpdesk,
                 connection_of=connections.get,
                 clock=clock,
