@@ -20,7 +20,6 @@ import json
 import pickle
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -44,7 +43,7 @@ class Fuzzed:
 
     vendor: str
     bodies: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
+    statuses: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     slow: int = 0
     slowest_seconds: float = 0.0
@@ -64,7 +63,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    fuzzed = [fuzz(vendor, bodies=options.bodies, seeded=options.seed) for vendor in options.vendors]
+    fuzzed = []
+    for vendor in options.vendors:
+        fuzzed.append(fuzz(vendor, bodies=options.bodies, seeded=options.seed))
+        print(f"{vendor}: {fuzzed[-1].bodies:,} bodies sent", file=sys.stderr, flush=True)
     if options.json:
         print(json.dumps([asdict(one) for one in fuzzed]))
     else:
@@ -118,10 +120,10 @@ def note(told: Fuzzed, intaking: Intaking, signed: Signed) -> None:
             # On a busy machine the first time may be another's fault.
             status, seconds = intaking.send(signed)
     except Exception as error:
-        told.statuses["raised"] += 1
+        told.statuses["raised"] = told.statuses.get("raised", 0) + 1
         told.failures.append(f"{error!r:.200} for {signed.body[:SHOWN_BYTES]!r}")
         return
-    told.statuses[str(status)] += 1
+    told.statuses[str(status)] = told.statuses.get(str(status), 0) + 1
     told.slow += seconds >= LONGEST_SECONDS
     told.slowest_seconds = max(told.slowest_seconds, round(seconds, 3))
     if status >= 500:

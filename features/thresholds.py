@@ -30,8 +30,8 @@ _DECIMALS = 4
 # their confidence says. Between 1.25 and 3 the share that a promise bought was the same on the public sets.
 _PESSIMISM = 1.5
 # Of the thresholds that passed the loosest is taken that would have passed with so small a part of the doubt, or else
-# the clearest. On the public sets this took an eighth of the share at most, and of the promises of 2 % that were made
-# on evidence that barely allows them one in thirty was not kept on other tickets, where it had been one in six.
+# the strictest. On the public sets this took an eighth of the share at most, and of the promises of 2 % that were made
+# on evidence that barely allows them one in forty was not kept on other tickets, where it had been one in six.
 _CLEARLY = 0.1
 
 
@@ -81,11 +81,11 @@ def loosest_kept(
 
 
 def _not_stretched(row: FloatArray, values: FloatArray, *, doubt: float) -> float | None:
-    """Return one of the thresholds that passed: all keep the error rate, the loosest owes the most to luck."""
+    """Return one of the thresholds that passed, from strict to loose: the loosest owes the most to luck."""
     if not len(row):
         return None
     clear = np.flatnonzero(values <= _CLEARLY * doubt)
-    return float(row[clear[-1] if len(clear) else values.argmin()])
+    return float(row[clear[-1] if len(clear) else 0])
 
 
 def counted(row: FloatArray, confidence: FloatArray, is_counted: NDArray[np.bool_]) -> IntArray:
