@@ -274,7 +274,7 @@ class TicketWork:
             tags=plan.tags,
             note=bool(text),
         )
-        if not self._promise(planned, entry=entry, original=_original(ticket, state), delivery=delivery):
+        if not self._keep_plan(planned, entry=entry, original=_original(ticket, state), delivery=delivery):
             return _SCORED_ALREADY
         if not change.is_empty:
             helpdesk.write(state, change)
@@ -299,7 +299,7 @@ class TicketWork:
             said = self._storage.find_scored(delivery.id)
         return said or self._scorer.score(ticket, connection=connection, entry_id=delivery.id, warnings=())
 
-    def _promise(
+    def _keep_plan(
         self, planned: Effect, *, entry: ScoredEntry, original: Mapping[str, Any], delivery: StoredDelivery
     ) -> bool:
         """Keep what will be written, what the model said and what the ticket says; return False for another's state.
